@@ -1,0 +1,183 @@
+package spanheap
+
+import (
+	"fmt"
+	"math/bits"
+
+	"github.com/spanheap/spanheap/mheap"
+	"github.com/spanheap/spanheap/sizeclass"
+)
+
+// Allocation. The public functions hold the fast path, written out in each, since a call costs a
+// quarter of it: size to class, pin, pop, unpin. Everything else is allocate's.
+
+// smallest is the size of the smallest block that has a slot of its own.
+const smallest = mheap.TinyMax + 1
+
+// AllocUninit returns a block of n bytes whose contents are undefined; len and cap are n. For n
+// under 8 it is aligned to n rounded up to a power of two, else at least to 8 bytes. A block of 0
+// bytes takes no memory; freeing it does nothing. The caller owns the block until Free. Errors:
+// ErrSize, ErrOutOfMemory, ErrClosed.
+func (h *Heap) AllocUninit(n int) ([]byte, error) {
+	if uint(n-smallest) <= sizeclass.MaxSmall-smallest {
+		class := mheap.ClassOf(sizeclass.Of(uintptr(n)), true)
+		c := h.caches.Enter()
+		p := c.Pop(class, uintptr(n))
+		h.caches.Leave(c)
+		if p != 0 {
+			raceAlloc(p, uintptr(n))
+			return bytesAt(p, n), nil
+		}
+	}
+	return h.allocBytes(n, false)
+}
+
+// Alloc returns a block of n zeroed bytes, otherwise like AllocUninit.
+func (h *Heap) Alloc(n int) ([]byte, error) {
+	if uint(n-smallest) <= sizeclass.MaxSmall-smallest {
+		class := mheap.ClassOf(sizeclass.Of(uintptr(n)), true)
+		c := h.caches.Enter()
+		p := c.Pop(class, uintptr(n))
+		h.caches.Leave(c)
+		if p != 0 {
+			raceAlloc(p, uintptr(n))
+			b := bytesAt(p, n)
+			clear(b)
+			return b, nil
+		}
+	}
+	return h.allocBytes(n, true)
+}
+
+// Alloc allocates n zeroed bytes on the default heap. See Heap.Alloc.
+func Alloc(n int) ([]byte, error) { return Default().Alloc(n) }
+
+// AllocUninit allocates n bytes on the default heap. See Heap.AllocUninit.
+func AllocUninit(n int) ([]byte, error) { return Default().AllocUninit(n) }
+
+func (h *Heap) allocBytes(n int, zero bool) ([]byte, error) {
+	if n < 0 {
+		return nil, fmt.Errorf("spanheap: %w: %d bytes", ErrSize, n)
+	}
+	p, err := h.allocate(uintptr(n), true, zero)
+	if err != nil {
+		return nil, err
+	}
+	return bytesAt(p, n), nil
+}
+
+// allocate returns the address of n bytes, whatever n is; zeroed on request.
+func (h *Heap) allocate(n uintptr, noscan, zero bool) (p uintptr, err error) {
+	switch {
+	case n == 0:
+		return zeroBase, nil
+	case n > maxBytes:
+		return 0, fmt.Errorf("spanheap: %w: %d bytes", ErrSize, n)
+	case n > sizeclass.MaxSmall:
+		return h.allocLarge(n, 0, noscan, zero)
+	case n <= mheap.TinyMax && noscan:
+		p, err = h.allocTiny(n)
+	default:
+		p, err = h.allocSmall(mheap.ClassOf(sizeclass.Of(n), noscan), n)
+	}
+	if err != nil {
+		return 0, err
+	}
+	raceAlloc(p, n)
+	if zero {
+		clear(bytesAt(p, int(n)))
+	}
+	return p, nil
+}
+
+// maxBytes is beyond every address space.
+const maxBytes = ^uintptr(0) >> 1 &^ (1<<mheap.PageShift - 1)
+
+func (h *Heap) allocSmall(class mheap.SpanClass, n uintptr) (uintptr, error) {
+	c := h.caches.Enter()
+	p := c.Pop(class, n)
+	h.caches.Leave(c)
+	if p != 0 {
+		return p, nil
+	}
+	return h.insist(n, func() (uintptr, error) { return h.caches.Alloc(class, n) })
+}
+
+func (h *Heap) allocTiny(n uintptr) (uintptr, error) {
+	c := h.caches.Enter()
+	p := c.PopTiny(n)
+	h.caches.Leave(c)
+	if p != 0 {
+		return p, nil
+	}
+	return h.insist(n, func() (uintptr, error) { return h.caches.AllocTiny(n) })
+}
+
+// allocLarge returns the address of an object that has a span of its own, at a multiple of align.
+func (h *Heap) allocLarge(n, align uintptr, noscan, zero bool) (uintptr, error) {
+	return h.insist(n, func() (uintptr, error) {
+		span, fresh, err := h.caches.AllocLarge(mheap.ClassOf(0, noscan), n, align)
+		if err != nil {
+			return 0, err
+		}
+		raceAlloc(span.Base(), n)
+		if zero && !fresh {
+			clear(bytesAt(span.Base(), int(n)))
+		}
+		return span.Base(), nil
+	})
+}
+
+// insist tries once more after an error, with everything that caches hold given back.
+func (h *Heap) insist(n uintptr, alloc func() (uintptr, error)) (uintptr, error) {
+	if h.closed.Load() {
+		return 0, refuse(n, ErrClosed)
+	}
+	p, err := alloc()
+	if err != nil {
+		h.caches.Drain()
+		if p, err = alloc(); err != nil {
+			return 0, refuse(n, err)
+		}
+	}
+	return p, nil
+}
+
+// MaxAlign is the largest alignment that AllocAligned gives.
+const MaxAlign = 1 << 30
+
+// AllocAligned returns a block of n bytes at a multiple of align, a power of two up to MaxAlign;
+// its contents are undefined. Realloc keeps the alignment only where the block stays in place.
+// Errors: ErrAlign, and AllocUninit's.
+func (h *Heap) AllocAligned(n, align int) ([]byte, error) {
+	if align <= 0 || bits.OnesCount(uint(align)) != 1 || align > MaxAlign {
+		return nil, fmt.Errorf("spanheap: %w: %d is no power of two up to %d", ErrAlign, align, MaxAlign)
+	}
+	if n <= 0 || uintptr(n) > maxBytes-uintptr(align) {
+		return h.AllocUninit(n)
+	}
+	size, a := uintptr(n), uintptr(align)
+	if size <= sizeclass.MaxSmall && a <= mheap.PageSize {
+		if size <= mheap.TinyMax && a <= mheap.TinyBytes(size) {
+			return h.AllocUninit(n)
+		}
+		for class := sizeclass.Of(max(size, smallest)); class < sizeclass.NumClasses; class++ {
+			if uintptr(sizeclass.Size[class])&(a-1) == 0 {
+				p, err := h.allocSmall(mheap.ClassOf(class, true), size)
+				if err != nil {
+					return nil, err
+				}
+				raceAlloc(p, size)
+				return bytesAt(p, n), nil
+			}
+		}
+	}
+	p, err := h.allocLarge(size, a, true, false)
+	if err != nil {
+		return nil, err
+	}
+	return bytesAt(p, n), nil
+}
+
+// AllocAligned allocates n bytes at a multiple of align on the default heap. See Heap.AllocAligned.
+func AllocAligned(n, align int) ([]byte, error) { return Default().AllocAligned(n, align) }

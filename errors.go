@@ -1,0 +1,102 @@
+package spanheap
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/spanheap/spanheap/mheap"
+)
+
+// What a caller asks for in vain is a returned error, to be told by errors.Is. No error changes the
+// heap.
+var (
+	// ErrOutOfMemory is returned when the operating system refuses memory; the error wraps the
+	// system's own as well, so that errors.Is(err, syscall.ENOMEM) tells.
+	ErrOutOfMemory = errors.New("out of memory")
+
+	// ErrSize is returned for a size that is negative or that no address space can hold.
+	ErrSize = errors.New("invalid size")
+
+	// ErrAlign is returned for an alignment that is not a power of two, or is too large.
+	ErrAlign = errors.New("invalid alignment")
+
+	// ErrPointers is returned for a type that contains Go pointers: the collector would not see them.
+	ErrPointers = errors.New("type contains Go pointers")
+
+	// ErrClosed is returned by a heap that was closed.
+	ErrClosed = mheap.ErrClosed
+
+	// ErrTooManyHeaps is returned when MaxHeaps heaps are open.
+	ErrTooManyHeaps = errors.New("too many heaps")
+)
+
+// refuse makes the error for n bytes that could not be had.
+func refuse(n uintptr, cause error) error {
+	if errors.Is(cause, ErrClosed) {
+		return fmt.Errorf("spanheap: %w", ErrClosed)
+	}
+	return fmt.Errorf("spanheap: %d bytes: %w: %w", n, ErrOutOfMemory, cause)
+}
+
+// MisuseKind says what a caller did wrong.
+type MisuseKind uint8
+
+const (
+	// DoubleFree is the free of a block that is not allocated: it was freed before.
+	DoubleFree MisuseKind = iota + 1
+	// ForeignAddress is the free of an address that no heap handed out.
+	ForeignAddress
+	// InteriorAddress is the free of an address inside a block, or between blocks.
+	InteriorAddress
+	// WrongHeap is the free of a block through a heap that did not hand it out.
+	WrongHeap
+	// SizeMismatch is the free of a value through a type that has another size.
+	SizeMismatch
+)
+
+// String returns the kind in words.
+func (k MisuseKind) String() string {
+	switch k {
+	case DoubleFree:
+		return "double free"
+	case ForeignAddress:
+		return "foreign address"
+	case InteriorAddress:
+		return "interior address"
+	case WrongHeap:
+		return "wrong heap"
+	case SizeMismatch:
+		return "size mismatch"
+	}
+	return "misuse"
+}
+
+// MisuseError is the value of the panic with which the heap meets a caller's mistake. The heap is
+// then as it was before the call: whoever recovers may go on.
+type MisuseError struct {
+	Kind MisuseKind
+	Op   string  // what was called, "Free" for example
+	Addr uintptr // the address it was called with
+
+	// The span that holds the address, where there is one.
+	SpanBase  uintptr // address of its first byte
+	SpanBytes uintptr // its length
+	ClassSize uintptr // bytes of its slots; all of the span for a large object
+	Block     uintptr // address of the block that the address lies in
+}
+
+// Error returns one line that tells everything the MisuseError knows.
+func (e *MisuseError) Error() string {
+	text := fmt.Sprintf("spanheap: %s: %v: address %#x", e.Op, e.Kind, e.Addr)
+	switch {
+	case e.SpanBase == 0 && e.Kind == ForeignAddress:
+		return text + " is of no heap"
+	case e.SpanBase == 0:
+		return text + " lies in no span in use"
+	}
+	text += fmt.Sprintf(" in span %#x+%d, size class %d", e.SpanBase, e.SpanBytes, e.ClassSize)
+	if e.Block != 0 && e.Block != e.Addr {
+		text += fmt.Sprintf(", %d bytes into block %#x", e.Addr-e.Block, e.Block)
+	}
+	return text
+}

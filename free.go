@@ -1,0 +1,154 @@
+package spanheap
+
+import (
+	"github.com/spanheap/spanheap/mheap"
+	"github.com/spanheap/spanheap/sizeclass"
+)
+
+// Freeing. The size of the block, which its capacity tells, leads to the class it should be of, so
+// that the magazine it goes to is known before the page map has said that it is right.
+
+// Free gives back a block of h: b as it was handed out, or any b[:k] of it. nil and blocks of 0
+// bytes are left alone. Any goroutine may free any block, once; the caller must not use it after.
+//
+// Free panics with a *MisuseError when b is no live block of h, and leaves the heap as it was.
+func (h *Heap) Free(b []byte) {
+	p, n := addressOf(b), uintptr(cap(b))
+	if n-smallest <= sizeclass.MaxSmall-smallest {
+		class := mheap.ClassOf(sizeclass.Of(n), true)
+		if a := mheap.ArenaOf(p); a != nil && a.Heap == h.id {
+			if state := a.Entry(p).LiveSlot(class, p); state != 0 {
+				raceFree(p, n)
+				if !mheap.FreeSlot(state) {
+					panic(misuse("Free", DoubleFree, p))
+				}
+				c := h.caches.Enter()
+				ok := c.Push(class, p, state, n)
+				h.caches.Leave(c)
+				if !ok {
+					h.caches.Free(class, p, state, n)
+				}
+				return
+			}
+		}
+	}
+	if n != 0 {
+		h.free("Free", p, n)
+	}
+}
+
+// Free gives back a block of any heap: the block knows its heap. See Heap.Free.
+func Free(b []byte) {
+	if cap(b) == 0 {
+		return
+	}
+	h := heapOf(addressOf(b))
+	if h == nil {
+		panic(misuse("Free", ForeignAddress, addressOf(b)))
+	}
+	h.Free(b)
+}
+
+// free gives back the block at p, for which n bytes were asked.
+func (h *Heap) free(op string, p, n uintptr) {
+	e := h.liveBlock(op, p)
+	state, _ := e.Slot(p)
+	class := e.Class()
+	if class == mheap.Tiny {
+		raceFree(p, min(n, mheap.TinyMax))
+		if !h.caches.FreeTiny(p, state, min(n, mheap.TinyMax)) {
+			panic(misuse(op, DoubleFree, p))
+		}
+		return
+	}
+	n = min(n, blockBytes(e))
+	if !class.Large() {
+		h.freeSlot(op, class, p, state, n)
+		return
+	}
+	raceFree(p, n)
+	if !mheap.FreeSlot(state) {
+		panic(misuse(op, DoubleFree, p))
+	}
+	h.caches.FreeLarge(e.Span(), n)
+}
+
+// freeSlot gives back the slot at p of a small class, whose state was seen Live.
+func (h *Heap) freeSlot(op string, class mheap.SpanClass, p, state, n uintptr) {
+	raceFree(p, n)
+	if !mheap.FreeSlot(state) {
+		panic(misuse(op, DoubleFree, p))
+	}
+	c := h.caches.Enter()
+	ok := c.Push(class, p, state, n)
+	h.caches.Leave(c)
+	if !ok {
+		h.caches.Free(class, p, state, n)
+	}
+}
+
+// liveBlock returns the page entry of the live block of h that begins at p, or panics.
+func (h *Heap) liveBlock(op string, p uintptr) mheap.Entry {
+	e, kind := lookUp(p)
+	if kind == 0 && mheap.ArenaOf(p).Heap != h.id {
+		kind = WrongHeap
+	}
+	if kind != 0 {
+		panic(misuse(op, kind, p))
+	}
+	return e
+}
+
+// lookUp returns the page entry of the live block that begins at p, or what is wrong with p.
+func lookUp(p uintptr) (mheap.Entry, MisuseKind) {
+	a := mheap.ArenaOf(p)
+	if a == nil {
+		return 0, ForeignAddress
+	}
+	e := a.Entry(p)
+	if !e.InUse() {
+		return e, DoubleFree // what lies in an arena and in no span was given back
+	}
+	state, first := e.Slot(p)
+	switch {
+	case e.Class() == mheap.Tiny:
+		return e, tinyKind(state, p%mheap.TinySlot)
+	case !first:
+		return e, InteriorAddress
+	case mheap.SlotState(state) != mheap.Live:
+		return e, DoubleFree
+	}
+	return e, 0
+}
+
+// tinyKind says what is wrong with an address at offset in a tiny slot; 0 when a live block begins
+// there.
+func tinyKind(state, offset uintptr) MisuseKind {
+	if mheap.TinyLive(state, offset) {
+		return 0
+	}
+	if start, size, live := mheap.TinyBlock(state, offset); live && offset-start < size {
+		return InteriorAddress
+	}
+	return DoubleFree
+}
+
+// blockBytes returns how many bytes the blocks of the entry's span have.
+func blockBytes(e mheap.Entry) uintptr {
+	if e.Class().Large() {
+		return e.Span().Bytes()
+	}
+	return uintptr(e.Class().Layout().Bytes)
+}
+
+// misuse makes the error for a call with address p.
+func misuse(op string, kind MisuseKind, p uintptr) *MisuseError {
+	m := &MisuseError{Kind: kind, Op: op, Addr: p}
+	if e := mheap.EntryOf(p); e.InUse() {
+		s := e.Span()
+		m.SpanBase, m.SpanBytes = s.Base(), s.Bytes()
+		m.ClassSize = blockBytes(e)
+		m.Block = p - (p-m.SpanBase)%m.ClassSize
+	}
+	return m
+}

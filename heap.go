@@ -1,0 +1,132 @@
+package spanheap
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"github.com/spanheap/spanheap/arena"
+	"github.com/spanheap/spanheap/internal/lockrank"
+	"github.com/spanheap/spanheap/mcache"
+	"github.com/spanheap/spanheap/mheap"
+)
+
+// Heap is a heap outside the Go heap. Blocks are allocated and freed by hand, by any goroutine;
+// the collector neither sees nor frees them. All methods but Close are safe for concurrent use.
+//
+// A Heap lives until Close, also when nobody refers to it any more.
+type Heap struct {
+	id     uint32
+	name   string
+	closed atomic.Bool
+	caches mcache.Set
+	pages  *mheap.Heap
+}
+
+// Options say how a heap is made. The zero Options are good defaults.
+type Options struct {
+	// Name tells the heap from others in reports. The default is "heap" and the heap's number.
+	Name string
+}
+
+// MaxHeaps is how many heaps a process can have open at one time.
+const MaxHeaps = 4096
+
+// registry holds the open heaps by number. A number is used again after its heap is closed.
+var registry struct {
+	mu    lockrank.Mutex
+	heaps [MaxHeaps]atomic.Pointer[Heap]
+}
+
+func init() { registry.mu.Init(lockrank.Registry) }
+
+// NewHeap makes an empty heap. It takes no memory before the first block is allocated.
+func NewHeap(o Options) (*Heap, error) { return newHeap(o, arena.Process(), arena.Metadata()) }
+
+func newHeap(o Options, space *arena.Space, metadata arena.System) (*Heap, error) {
+	registry.mu.Lock()
+	defer registry.mu.Unlock()
+	for id := range registry.heaps {
+		if registry.heaps[id].Load() != nil {
+			continue
+		}
+		h := &Heap{id: uint32(id), name: o.Name, pages: mheap.New(uint32(id), space, metadata)}
+		if h.name == "" {
+			h.name = fmt.Sprintf("heap %d", id)
+		}
+		h.caches.Init(h.pages)
+		registry.heaps[id].Store(h)
+		return h, nil
+	}
+	return nil, fmt.Errorf("spanheap: %w: %d are open", ErrTooManyHeaps, MaxHeaps)
+}
+
+// Default returns the process-wide heap, which is made at the first use. It is never closed.
+func Default() *Heap {
+	if h := defaultHeap.Load(); h != nil {
+		return h
+	}
+	return makeDefault()
+}
+
+var (
+	defaultHeap atomic.Pointer[Heap]
+	defaultOnce sync.Mutex
+)
+
+func makeDefault() *Heap {
+	defaultOnce.Lock()
+	defer defaultOnce.Unlock()
+	if h := defaultHeap.Load(); h != nil {
+		return h
+	}
+	h, err := NewHeap(Options{Name: "default"})
+	if err != nil {
+		panic(err) // MaxHeaps heaps are open, and none of them is the default one
+	}
+	defaultHeap.Store(h)
+	return h
+}
+
+// Name returns the heap's name.
+func (h *Heap) Name() string { return h.name }
+
+// Close ends every block of h at once: their memory goes back to the operating system, and their
+// address space serves heaps made later. Nobody may use the heap or its blocks during or after
+// Close: an allocation after it returns ErrClosed, a free panics with a MisuseError. Closing a heap
+// twice returns ErrClosed; the default heap cannot be closed.
+func (h *Heap) Close() error {
+	if h == defaultHeap.Load() {
+		return errors.New("spanheap: the default heap cannot be closed")
+	}
+	if h.closed.Swap(true) {
+		return fmt.Errorf("spanheap: %w", ErrClosed)
+	}
+	h.caches.Close()
+	h.pages.Close()
+	registry.heaps[h.id].Store(nil)
+	return nil
+}
+
+// Release gives up to n bytes of free memory back to the operating system, now, and returns how
+// many bytes it gave; somewhat more than n when that saves cutting a span up. When the free pages
+// do not make up n bytes, the free slots in the caches are collected first.
+func (h *Heap) Release(n int) int {
+	if n <= 0 {
+		return 0
+	}
+	if u := h.pages.Usage(); u.FreePages < uint64(n) {
+		h.caches.Drain()
+	}
+	return int(h.pages.Release(uintptr(n)))
+}
+
+// heapOf returns the heap that holds address p, or nil.
+func heapOf(p uintptr) *Heap {
+	a := mheap.ArenaOf(p)
+	if a == nil {
+		return nil
+	}
+	return registry.heaps[a.Heap].Load()
+}

@@ -1,0 +1,31 @@
+// Package lockrank holds the order in which spanheap's locks may be taken.
+//
+// Every mutex of the allocator has a rank. A goroutine takes locks only in the order
+//
+//	Registry            the table of heaps (root package)
+//	└─ CacheSet         the set of a heap's caches (mcache)
+//	   └─ Central       one span class's spans (mcentral)
+//	      └─ PageHeap   all pages of a heap (mheap)
+//	         └─ Metadata   records and tables off the Go heap (mheap)
+//
+// and never two of one rank. The address space's own lock (arena) lies below all of them and is
+// taken by one package that calls nobody. Builds with the tag spanheap_debug check every Lock
+// against this order and panic on a breach; other builds pay nothing.
+package lockrank
+
+// Rank is a lock's place in the order: a goroutine that holds a lock of rank r takes only locks of
+// ranks greater than r.
+type Rank uint8
+
+const (
+	Registry Rank = iota + 1
+	CacheSet
+	Central
+	PageHeap
+	Metadata
+)
+
+var names = [...]string{"unranked", "Registry", "CacheSet", "Central", "PageHeap", "Metadata"}
+
+// String returns the rank's name.
+func (r Rank) String() string { return names[r] }

@@ -1,0 +1,107 @@
+// Package mcache holds the caches of a heap: per owner (a P) a stack of free slots of each span
+// class, a magazine, and the span from which the magazine is filled. What its owner does with a
+// cache takes no lock and no atomic read-modify-write.
+//
+// A cache is used only between Enter and Leave, which pin the goroutine to its P. In between, the
+// rules while pinned hold: nothing that waits, calls the operating system, or allocates; no more
+// than a few hundred instructions; and no cache is used after Leave. What needs more leaves first,
+// does its work, enters again and looks again, since it may then be on another P.
+//
+// Slots that are freed go onto the magazine of whoever frees them, and from there to the next
+// allocation on that P; a magazine that is full gives a run of them back to the central. So what a
+// cache holds is bounded, whoever allocates and whoever frees.
+package mcache
+
+import "github.com/spanheap/spanheap/mheap"
+
+// Cache is one owner's slots. It lives off the Go heap and holds no Go pointers. Its owner alone
+// writes it, others read single words for statistics.
+type Cache struct {
+	id        int
+	countdown int // bytes until the next tick
+	large     largeSlots
+	tiny      tinyBlock
+
+	bins [256]bin // by span class; of this length so that looking one up needs no check
+}
+
+// bin is one span class of a cache, one cache line where words have 64 bits. The magazine's slots
+// lie in [base, top), and there is room up to end.
+type bin struct {
+	top, base, end uintptr
+	requested      uintptr // bytes asked for by Alloc less bytes freed here: the sum over all caches is what is live
+	allocs         uintptr // blocks allocated
+	span           *mheap.Span
+	taken          uintptr // slots taken from spans
+	refilled       bool    // the magazine ran empty since it last ran full
+}
+
+// Pop takes a slot of the class for n bytes, and makes it Live. It returns the slot's address, or 0
+// when the magazine is empty or the countdown has run out.
+func (c *Cache) Pop(class mheap.SpanClass, n uintptr) uintptr {
+	b := &c.bins[class]
+	left := c.countdown - int(n)
+	if b.top == b.base || left < 0 {
+		return 0
+	}
+	c.countdown = left
+	b.top -= slotSize
+	b.requested += n
+	b.allocs++
+	s := slotAt(b.top)
+	mheap.SetSlotState(s.State, mheap.Live)
+	return s.Addr
+}
+
+// Push puts the Held slot of a block of n bytes on the magazine of the class. It tells whether
+// there was room.
+func (c *Cache) Push(class mheap.SpanClass, addr, state, n uintptr) bool {
+	b := &c.bins[class]
+	if b.top == b.end {
+		return false
+	}
+	s := slotAt(b.top)
+	s.Addr, s.State = addr, state
+	b.top += slotSize
+	b.requested -= n
+	return true
+}
+
+// charge takes n bytes, interval at most, off the countdown, and tells whether it has run out; it
+// begins anew then.
+func (c *Cache) charge(n uintptr) (ranOut bool) {
+	if c == &nobody {
+		return false
+	}
+	c.countdown -= int(n)
+	if c.countdown >= 0 {
+		return false
+	}
+	c.countdown = interval
+	return true
+}
+
+// fill takes slots from the bin's span onto its magazine, which is empty, and tells whether it got
+// any.
+func (b *bin) fill() bool {
+	if b.span == nil {
+		return false
+	}
+	room := (b.end - b.base) / slotSize
+	n := b.span.Take(slotsAt(b.base, min((room+1)/2, maxFill)))
+	b.taken += uintptr(n)
+	b.top = b.base + uintptr(n)*slotSize
+	return n > 0
+}
+
+// maxFill is how many slots are taken from a span in one go, while pinned.
+const maxFill = 64
+
+// held is how many slots lie on the bin's magazine; others than the owner may ask.
+func (b *bin) held() uintptr {
+	top, base := load(&b.top), load(&b.base)
+	if top < base {
+		return 0 // the magazine is being moved
+	}
+	return (top - base) / slotSize
+}

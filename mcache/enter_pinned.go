@@ -1,0 +1,66 @@
+//go:build !race && !spanheap_portable
+
+package mcache
+
+import (
+	"runtime"
+	_ "unsafe" // for linkname
+)
+
+const (
+	// MaxCaches bounds the numbers of Ps that can have a cache.
+	MaxCaches = 1024
+
+	maxOwners = MaxCaches
+)
+
+// ownerLocks are not needed where a P is its cache's owner.
+type ownerLocks struct{}
+
+// procPin and procUnpin keep the goroutine on its P, and tell the P's number. The runtime promises
+// the two names to those who link to them (go.dev/issue/67401).
+
+//go:linkname procPin runtime.procPin
+func procPin() int
+
+//go:linkname procUnpin runtime.procUnpin
+func procUnpin()
+
+// Enter pins the caller and returns the cache of its P.
+func (s *Set) Enter() *Cache {
+	id := procPin()
+	if id >= MaxCaches {
+		return &nobody
+	}
+	return s.caches[id].Load()
+}
+
+// Leave unpins the caller. It may not use c any more.
+func (s *Set) Leave(*Cache) { procUnpin() }
+
+// owner tells which cache Enter would return: the number of the caller's P, right away outdated.
+func (s *Set) owner() int {
+	id := procPin()
+	procUnpin()
+	return id
+}
+
+// seize makes the caller the owner of the caches, whose owners may be at work. Whoever enters from now
+// on finds nobody; whoever had entered before has left when the world has been stopped once, since
+// a pinned goroutine does not stop.
+func (s *Set) seize(ids []int) {
+	for _, id := range ids {
+		s.caches[id].Store(&nobody)
+	}
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+}
+
+// restore gives the caches back to their owners; a cache that was dropped to nobody.
+func (s *Set) restore(ids []int) {
+	for _, id := range ids {
+		if c := s.all[id]; c != nil {
+			s.caches[id].Store(c)
+		}
+	}
+}

@@ -1,0 +1,67 @@
+//go:build race || spanheap_portable
+
+package mcache
+
+import (
+	"runtime"
+	"sync"
+	"unsafe"
+)
+
+// Without pinning, an owner is a number that goroutines share by chance, and its cache has a lock.
+
+const (
+	// MaxCaches bounds the numbers of owners that can have a cache.
+	MaxCaches = 16
+
+	maxOwners = MaxCaches
+)
+
+// ownerLocks[i] is held between Enter and Leave by whoever uses cache i. They lie on the Go heap,
+// where the race detector sees them.
+type ownerLocks [MaxCaches]sync.Mutex
+
+// Enter locks a cache and returns it.
+func (s *Set) Enter() *Cache {
+	id := s.owner()
+	s.locks[id].Lock()
+	c := s.caches[id].Load()
+	if c == &nobody {
+		s.locks[id].Unlock()
+	}
+	return c
+}
+
+// Leave unlocks c. The caller may not use it any more.
+func (s *Set) Leave(c *Cache) {
+	if c != &nobody {
+		s.locks[c.id].Unlock()
+	}
+}
+
+// owner returns a number below GOMAXPROCS that depends on where the caller's stack lies, so that
+// one goroutine mostly gets one cache and several get several.
+func (s *Set) owner() int {
+	var here byte
+	page := uintptr(unsafe.Pointer(&here)) >> 11
+	return int(page*0x9e3779b1>>16&0xffff) % min(runtime.GOMAXPROCS(0), maxOwners)
+}
+
+// seize makes the caller the owner of the caches, after waiting for those who use them.
+func (s *Set) seize(ids []int) {
+	for _, id := range ids {
+		s.locks[id].Lock()
+	}
+}
+
+// restore gives the caches back to their owners; a cache that was dropped to nobody.
+func (s *Set) restore(ids []int) {
+	for _, id := range ids {
+		c := s.all[id]
+		if c == nil {
+			c = &nobody
+		}
+		s.caches[id].Store(c)
+		s.locks[id].Unlock()
+	}
+}

@@ -1,0 +1,176 @@
+package mcache
+
+import "github.com/spanheap/spanheap/mheap"
+
+// The slow paths: a magazine that is empty or full, a span that is used up, an owner without a
+// cache. They may wait and call the operating system, so they do their work between a Leave and an
+// Enter, and look again, since they may be on another P by then.
+
+// A magazine has room for a power of two of slots, so many at first, up to fillMax bytes' worth
+// while blocks are only allocated, and up to swingMax bytes' worth when it runs full and empty in
+// turn: then a larger one saves the way to the central and back.
+const (
+	firstSlots = 8
+
+	fillMaxBytes  = 16 << 10
+	fillMaxSlots  = 2 * maxFill
+	swingMaxBytes = 256 << 10
+	swingMaxSlots = 1024
+)
+
+// magazineLimits returns the room of a magazine of the class, in slots.
+func magazineLimits(class mheap.SpanClass) (fill, swing uintptr) {
+	size := uintptr(class.Layout().Bytes)
+	fill = max(firstSlots, min(fillMaxSlots, fillMaxBytes/size))
+	swing = max(firstSlots, min(swingMaxSlots, swingMaxBytes/size))
+	return fill, swing
+}
+
+// Alloc returns a Live slot of the class for n bytes: the way when Pop has none. The error is the
+// operating system's.
+func (s *Set) Alloc(class mheap.SpanClass, n uintptr) (uintptr, error) {
+	ticked := false
+	for {
+		c := s.Enter()
+		if c == &nobody {
+			s.Leave(c)
+			if !s.join() {
+				return s.allocDirect(class, n)
+			}
+			continue
+		}
+		if c.countdown < int(n) {
+			c.countdown = interval
+			ticked = true
+		}
+		b := &c.bins[class]
+		if b.top == b.base {
+			b.refilled = true
+			b.fill()
+		}
+		p := c.Pop(class, n)
+		span, room := b.span, (b.end-b.base)/slotSize
+		if p == 0 {
+			b.span = nil
+		}
+		s.Leave(c)
+		if p != 0 {
+			if ticked {
+				s.tick()
+			}
+			return p, nil
+		}
+		if fill, _ := magazineLimits(class); room < fill && !s.enlarge(class, room) {
+			s.putBack(class, span)
+			return s.allocDirect(class, n)
+		}
+		if err := s.supply(class, span); err != nil {
+			return 0, err
+		}
+	}
+}
+
+// supply exchanges the span, which is used up, for one with room and leaves it with the caller's
+// cache.
+func (s *Set) supply(class mheap.SpanClass, span *mheap.Span) error {
+	span, err := s.centrals[class].Exchange(span)
+	if err != nil {
+		return err
+	}
+	c := s.Enter()
+	if b := &c.bins[class]; c != &nobody && b.span == nil {
+		b.span, span = span, nil
+	}
+	s.Leave(c)
+	s.putBack(class, span)
+	return nil
+}
+
+func (s *Set) putBack(class mheap.SpanClass, span *mheap.Span) {
+	if span != nil {
+		s.centrals[class].Put(span)
+	}
+}
+
+// Free puts the Held slot of a block of n bytes where the next Alloc finds it: the way when Push
+// has no room.
+func (s *Set) Free(class mheap.SpanClass, addr, state, n uintptr) {
+	for {
+		c := s.Enter()
+		if c == &nobody {
+			s.Leave(c)
+			if !s.join() {
+				s.freeDirect(class, addr, state, n)
+				return
+			}
+			continue
+		}
+		if c.Push(class, addr, state, n) {
+			s.Leave(c)
+			return
+		}
+		b := &c.bins[class]
+		room := (b.end - b.base) / slotSize
+		if _, swing := magazineLimits(class); room == 0 || b.refilled && room < swing {
+			b.refilled = false
+			s.Leave(c)
+			if !s.enlarge(class, room) && room == 0 {
+				s.freeDirect(class, addr, state, n)
+				return
+			}
+			continue
+		}
+		b.refilled = false
+		var run [maxFill]mheap.Slot
+		k := min(room/2, maxFill)
+		b.top -= k * slotSize
+		copy(run[:], slotsAt(b.top, k))
+		c.Push(class, addr, state, n)
+		s.Leave(c)
+		s.centrals[class].Return(run[:k])
+		return
+	}
+}
+
+// enlarge gives the caller's cache a magazine of twice the room for the class, if it still has one
+// of that room. It tells whether there was memory.
+func (s *Set) enlarge(class mheap.SpanClass, room uintptr) bool {
+	wanted := max(firstSlots, 2*room)
+	p, err := s.heap.Meta().Alloc(wanted * slotSize)
+	if err != nil {
+		return false
+	}
+	spare, spareRoom := p, wanted
+	c := s.Enter()
+	if b := &c.bins[class]; c != &nobody && (b.end-b.base)/slotSize == room {
+		held := (b.top - b.base) / slotSize
+		copy(slotsAt(p, wanted), slotsAt(b.base, held))
+		spare, spareRoom = b.base, room
+		b.top = p + held*slotSize
+		b.base = p
+		b.end = p + wanted*slotSize
+	}
+	s.Leave(c)
+	if spareRoom > 0 {
+		s.heap.Meta().Free(spare, spareRoom*slotSize)
+	}
+	return true
+}
+
+// allocDirect takes a slot from the central, past the caches.
+func (s *Set) allocDirect(class mheap.SpanClass, n uintptr) (uintptr, error) {
+	var slot [1]mheap.Slot
+	if _, err := s.centrals[class].Take(slot[:]); err != nil {
+		return 0, err
+	}
+	s.direct[class].requested.Add(n)
+	s.direct[class].allocs.Add(1)
+	mheap.SetSlotState(slot[0].State, mheap.Live)
+	return slot[0].Addr, nil
+}
+
+// freeDirect gives a Held slot back to the central, past the caches.
+func (s *Set) freeDirect(class mheap.SpanClass, addr, state, n uintptr) {
+	s.direct[class].requested.Add(-n)
+	s.centrals[class].Return([]mheap.Slot{{Addr: addr, State: state}})
+}

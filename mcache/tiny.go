@@ -1,0 +1,88 @@
+package mcache
+
+import "github.com/spanheap/spanheap/mheap"
+
+// tinyBlock is the slot that a cache shares out to tiny blocks, from its end to its start.
+type tinyBlock struct {
+	addr, state uintptr
+	left        uintptr // bytes before the ones handed out; 0 when there is no slot
+	frees       uintptr // tiny blocks freed here
+}
+
+// PopTiny takes n bytes, TinyMax at most, from the slot that is being shared out, aligned to their
+// number rounded up to a power of two. It returns 0 when there is no room or the countdown has run
+// out.
+func (c *Cache) PopTiny(n uintptr) uintptr {
+	t := &c.tiny
+	size := mheap.TinyBytes(n)
+	countdown := c.countdown - int(n)
+	if t.left < size || countdown < 0 {
+		return 0
+	}
+	c.countdown = countdown
+	t.left = (t.left - size) &^ (size - 1)
+	mheap.AllocTiny(t.state, t.left)
+	b := &c.bins[mheap.Tiny]
+	b.requested += n
+	b.allocs++
+	return t.addr + t.left
+}
+
+// AllocTiny returns n bytes, TinyMax at most, for a noscan block: the way when PopTiny has none. A
+// new slot is shared out from now on, and the one before is closed. The error is the operating
+// system's.
+func (s *Set) AllocTiny(n uintptr) (uintptr, error) {
+	addr, err := s.Alloc(mheap.Tiny, n) // the slot, and the count of its first block
+	if err != nil {
+		return 0, err
+	}
+	state, _ := mheap.EntryOf(addr).Slot(addr)
+	left := mheap.TinySlot - mheap.TinyBytes(n)
+	mheap.OpenTiny(state)
+	mheap.AllocTiny(state, left)
+
+	t := tinyBlock{addr: addr, state: state, left: left}
+	c := s.Enter()
+	if c != &nobody {
+		t.frees = c.tiny.frees
+		c.tiny, t = t, c.tiny
+	}
+	s.Leave(c)
+	s.closeTiny(t)
+	return addr + left, nil
+}
+
+// FreeTiny frees the tiny block of n bytes at addr, whose slot's state is at state. It tells
+// whether the block was live.
+func (s *Set) FreeTiny(addr, state, n uintptr) bool {
+	live, last := mheap.FreeTiny(state, addr%mheap.TinySlot)
+	if !live {
+		return false
+	}
+	c := s.Enter()
+	if c != &nobody {
+		c.bins[mheap.Tiny].requested -= n
+		c.tiny.frees++
+	} else {
+		s.direct[mheap.Tiny].requested.Add(-n)
+		s.direct[mheap.Tiny].frees.Add(1)
+	}
+	s.Leave(c)
+	if last {
+		s.freeTinySlot(addr&^(mheap.TinySlot-1), state)
+	}
+	return true
+}
+
+// closeTiny ends the sharing out of the slot, if t has one.
+func (s *Set) closeTiny(t tinyBlock) {
+	if t.addr != 0 && mheap.CloseTiny(t.state) {
+		s.freeTinySlot(t.addr, t.state)
+	}
+}
+
+// freeTinySlot frees a slot whose blocks are all gone.
+func (s *Set) freeTinySlot(addr, state uintptr) {
+	mheap.FreeSlot(state)
+	s.Free(mheap.Tiny, addr, state, 0)
+}

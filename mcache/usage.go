@@ -1,0 +1,108 @@
+package mcache
+
+import (
+	"sync/atomic"
+
+	"github.com/spanheap/spanheap/mheap"
+)
+
+// Usage is where the slots of one span class are. Slots in spans and slots in caches are free; all
+// others of the class's spans are live, or in the hands of a goroutine that is allocating or
+// freeing just then.
+type Usage struct {
+	Spans     uint64
+	InSpans   uint64 // slots
+	InCaches  uint64 // slots
+	Live      uint64 // slots
+	Requested uint64 // bytes asked for, of the live blocks
+	Blocks    uint64 // live blocks: more than slots where these are shared
+	Mallocs   uint64 // blocks allocated, ever
+}
+
+// Usage counts one span class of small slots, stopping nobody. Sums are formed modulo the size of a
+// word, as the caches' own counts are; what comes of them fits.
+func (s *Set) Usage(class mheap.SpanClass) (u Usage) {
+	central := s.centrals[class].Usage()
+	d := &s.direct[class]
+	out := uintptr(central.Direct - central.Returned)
+	requested, mallocs, frees := d.requested.Load(), d.allocs.Load(), d.frees.Load()
+	held := uintptr(0)
+	s.each(func(c *Cache) {
+		b := &c.bins[class]
+		out += load(&b.taken)
+		requested += load(&b.requested)
+		mallocs += load(&b.allocs)
+		held += b.held()
+		if class == mheap.Tiny {
+			frees += load(&c.tiny.frees)
+		}
+	})
+	l := class.Layout()
+	u.Spans = central.Spans
+	u.InCaches = uint64(min(held, positive(out)))
+	u.Live = uint64(positive(out - held))
+	u.InSpans = central.Spans*uint64(l.Slots) - u.InCaches - u.Live
+	u.Blocks = u.Live
+	if class == mheap.Tiny {
+		u.Blocks = uint64(positive(mallocs - frees))
+	}
+	u.Requested = min(uint64(positive(requested)), u.Live*uint64(l.Bytes))
+	u.Mallocs = uint64(mallocs)
+	return u
+}
+
+// LargeUsage is where the bytes of large objects are.
+type LargeUsage struct {
+	Spans, Bytes             uint64 // all spans of the class
+	CachedSpans, CachedBytes uint64 // free, in caches
+	Requested                uint64 // bytes asked for, of the live objects
+	Mallocs                  uint64 // objects allocated, ever
+}
+
+// LargeUsage counts the large objects of both span classes, stopping nobody.
+func (s *Set) LargeUsage() (u LargeUsage) {
+	pages := s.heap.Usage()
+	u.Spans, u.Bytes = pages.LargeSpans, pages.LargeBytes
+	var requested, mallocs uintptr
+	for class := mheap.LargeScan; class <= mheap.LargeNoscan; class++ {
+		requested += s.direct[class].requested.Load()
+		mallocs += s.direct[class].allocs.Load()
+	}
+	s.each(func(c *Cache) {
+		requested += load(&c.bins[mheap.LargeNoscan].requested)
+		mallocs += load(&c.bins[mheap.LargeNoscan].allocs)
+		u.CachedSpans += uint64(load(&c.large.spans))
+		u.CachedBytes += uint64(load(&c.large.bytes))
+	})
+	u.CachedSpans = min(u.CachedSpans, u.Spans)
+	u.CachedBytes = min(u.CachedBytes, u.Bytes)
+	u.Requested = min(uint64(positive(requested)), u.Bytes-u.CachedBytes)
+	u.Mallocs = uint64(mallocs)
+	return u
+}
+
+// Recount adds to the bytes asked for of a class's live blocks.
+func (s *Set) Recount(class mheap.SpanClass, delta uintptr) { s.direct[class].requested.Add(delta) }
+
+// each calls f for every cache, whose owners go on meanwhile.
+func (s *Set) each(f func(*Cache)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range s.all[:s.top] {
+		if c != nil {
+			f(c)
+		}
+	}
+}
+
+// load reads a word that the owner of a cache may be writing.
+func load(p *uintptr) uintptr { return atomic.LoadUintptr(p) }
+
+// positive is n, or 0 when n is the outcome of a sum that went below 0 because its parts were not
+// read at one moment.
+func positive(n uintptr) uintptr {
+	if n > ^uintptr(0)>>1 {
+		return 0
+	}
+	return n
+}

@@ -1,0 +1,261 @@
+// Package mcentral holds, per span class, all spans of a heap that are cut into slots of that
+// class: the list of spans without room (empty), lists of spans with room (nonempty), and no list
+// for the spans that caches hold.
+//
+// Caches take whole spans to take slots from, and give slots back in runs. A slot that is given
+// back lies in its span again at once, whoever filled the span and whether that cache is ever used
+// again; a span that gets its first free slot goes to nonempty, and a span whose last slot comes
+// back returns to the page heap, but for one spare per class, so that a program that swings around
+// a boundary does not pay for it.
+package mcentral
+
+import (
+	"fmt"
+
+	"github.com/spanheap/spanheap/internal/lockrank"
+	"github.com/spanheap/spanheap/mheap"
+)
+
+// Central is all spans of one class. It is safe for concurrent use; its methods take locks and may
+// call the operating system, so none is called by a pinned goroutine.
+//
+// Slots are conserved: slots of all spans = slots in spans + (taken - returned), and those taken
+// and not returned are in caches' hands or live.
+type Central struct {
+	heap  *mheap.Heap
+	class mheap.SpanClass
+
+	mu       lockrank.Mutex
+	empty    list
+	nonempty [occupancies]list // by occupancy, the fullest first
+	spares   int               // spans of nonempty whose slots are all in them
+	spans    uint64            // all of the class's spans, held ones too
+	returned uint64            // slots given back, ever
+	direct   uint64            // slots taken by Take, ever
+}
+
+// occupancies is how many lists the spans with room are kept in. Slots are taken from the fullest
+// spans first, which leaves the others a chance to become free altogether.
+const occupancies = 4
+
+// emptyList is the List of spans without room; nonempty[i]'s is i+1; 0 is no list.
+const emptyList = occupancies + 1
+
+// maxSpares is how many spans stay whose slots have all come back.
+const maxSpares = 1
+
+// Init makes c the central of the class. It is called once, before any other method.
+func (c *Central) Init(heap *mheap.Heap, class mheap.SpanClass) {
+	c.heap, c.class = heap, class
+	c.mu.Init(lockrank.Central)
+}
+
+// Exchange gives old back, if it is not nil, and returns a span with room, which the caller holds
+// from now on. On an error, which is the operating system's, old has been given back all the same.
+func (c *Central) Exchange(old *mheap.Span) (*mheap.Span, error) {
+	c.mu.Lock()
+	surplus := c.place(old)
+	s := c.pick()
+	c.mu.Unlock()
+	if surplus != nil {
+		c.heap.Free(surplus)
+	}
+	if s != nil {
+		return s, nil
+	}
+	s, err := c.heap.Alloc(uintptr(c.class.Layout().Pages), c.class, 0)
+	if err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	s.Held = true
+	c.spans++
+	c.mu.Unlock()
+	return s, nil
+}
+
+// Put gives back a span that the caller held.
+func (c *Central) Put(s *mheap.Span) {
+	c.mu.Lock()
+	surplus := c.place(s)
+	c.mu.Unlock()
+	if surplus != nil {
+		c.heap.Free(surplus)
+	}
+}
+
+// Take takes up to len(dst) slots for a caller that holds no span, and returns how many: at least
+// one, or an error of the operating system's.
+func (c *Central) Take(dst []mheap.Slot) (int, error) {
+	s, err := c.Exchange(nil)
+	if err != nil {
+		return 0, err
+	}
+	n := s.Take(dst)
+	c.mu.Lock()
+	c.direct += uint64(n)
+	surplus := c.place(s)
+	c.mu.Unlock()
+	if surplus != nil {
+		c.heap.Free(surplus)
+	}
+	return n, nil
+}
+
+// Return gives back slots, which the caller holds, to their spans.
+func (c *Central) Return(slots []mheap.Slot) {
+	var surplus *mheap.Span
+	c.mu.Lock()
+	c.returned += uint64(len(slots))
+	for _, slot := range slots {
+		s := mheap.SpanOf(slot.Addr)
+		mheap.SetSlotState(slot.State, mheap.InSpan)
+		s.Returned++
+		if s.Held || s.Free() < s.Slots() && s.List == occupancy(s.Free(), s.Slots())+1 {
+			continue
+		}
+		c.unlist(s)
+		if freed := c.place(s); freed != nil {
+			freed.Next = surplus
+			surplus = freed
+		}
+	}
+	c.mu.Unlock()
+	for surplus != nil {
+		next := surplus.Next
+		c.heap.Free(surplus)
+		surplus = next
+	}
+}
+
+// Drain gives the spare spans back to the page heap.
+func (c *Central) Drain() {
+	for {
+		c.mu.Lock()
+		var spare *mheap.Span
+		if c.spares > 0 {
+			slots := c.class.Layout().Slots
+			spare = c.nonempty[occupancy(slots, slots)].first
+			for spare.Free() < slots {
+				spare = spare.Next
+			}
+			c.unlist(spare)
+			c.spares--
+			c.spans--
+		}
+		c.mu.Unlock()
+		if spare == nil {
+			return
+		}
+		c.heap.Free(spare)
+	}
+}
+
+// pick takes the fullest span with room off its list and makes it held. The caller holds c.mu.
+func (c *Central) pick() *mheap.Span {
+	for i := range c.nonempty {
+		if s := c.nonempty[i].first; s != nil {
+			c.unlist(s)
+			if s.Free() == s.Slots() {
+				c.spares--
+			}
+			s.Held = true
+			s.Rewind()
+			return s
+		}
+	}
+	return nil
+}
+
+// place puts s, which is on no list and held no longer, on the list where it belongs. When it is a
+// free span too many, it is the class's no longer, and the caller frees it. The caller holds c.mu.
+func (c *Central) place(s *mheap.Span) (surplus *mheap.Span) {
+	if s == nil {
+		return nil
+	}
+	s.Held = false
+	free := s.Free()
+	switch {
+	case free == 0:
+		c.empty.push(s)
+		s.List = emptyList
+		return nil
+	case free == s.Slots():
+		if c.spares == maxSpares {
+			c.spans--
+			return s
+		}
+		c.spares++
+	}
+	i := occupancy(free, s.Slots())
+	c.nonempty[i].push(s)
+	s.List = i + 1
+	return nil
+}
+
+// unlist takes s off the list it is on. Its count of free slots may have grown by one since it was
+// put there. The caller holds c.mu.
+func (c *Central) unlist(s *mheap.Span) {
+	if s.List == emptyList {
+		c.empty.remove(s)
+	} else {
+		c.nonempty[s.List-1].remove(s)
+	}
+	s.List = 0
+}
+
+// occupancy is the nonempty list for a span with some slots free, out of all.
+func occupancy(free, slots uint32) uint8 { return uint8((free - 1) * occupancies / slots) }
+
+// Usage counts the class's spans, the slots they hold, and the slots taken through Take and given
+// back: all that leaves and comes back otherwise, caches count.
+type Usage struct{ Spans, Returned, Direct uint64 }
+
+// Usage returns the counts.
+func (c *Central) Usage() Usage {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return Usage{c.spans, c.returned, c.direct}
+}
+
+// Verify checks every span on a list: that it is on the list where it belongs, and that its slots'
+// states agree with its counts. It returns how many spans it saw. It takes the central's lock.
+func (c *Central) Verify() (listed uint64, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	spares := 0
+	check := func(l *list, where uint8) error {
+		for s := l.first; s != nil; s = s.Next {
+			listed++
+			if listed > c.spans {
+				return fmt.Errorf("class %d: lists hold more than the class's %d spans", c.class, c.spans)
+			}
+			inSpan, _, _ := s.Count()
+			belongs := uint8(emptyList)
+			if s.Free() > 0 {
+				belongs = occupancy(s.Free(), s.Slots()) + 1
+			}
+			switch {
+			case s.Held || s.List != where || belongs != where || s.Class() != c.class:
+				return fmt.Errorf("class %d: list %d holds %v", c.class, where, s)
+			case inSpan != s.Free():
+				return fmt.Errorf("%v has %d slots, its counts say %d", s, inSpan, s.Free())
+			case s.Free() == s.Slots():
+				spares++
+			}
+		}
+		return nil
+	}
+	if err := check(&c.empty, emptyList); err != nil {
+		return listed, err
+	}
+	for i := range c.nonempty {
+		if err := check(&c.nonempty[i], uint8(i)+1); err != nil {
+			return listed, err
+		}
+	}
+	if spares != c.spares {
+		return listed, fmt.Errorf("class %d: counts %d spare spans, has %d", c.class, c.spares, spares)
+	}
+	return listed, nil
+}

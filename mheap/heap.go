@@ -1,0 +1,185 @@
+// Package mheap is the page heap: all pages of one heap, in spans that are in use, free (backed by
+// memory) or scav (given back to the operating system, or never used).
+//
+// An allocation takes the smaller best fit of the two trees of spans, equal lengths from the free
+// tree and equal addresses lowest first, and splits it: the head is committed, the tail stays what
+// it was. When no span fits but a run of free and scav neighbours does, the run is joined; else the
+// heap grows by arenas, which count as scav until they are used. A span that is freed joins its
+// free neighbours.
+//
+// The package also holds what the layers above share about spans: their records, their classes,
+// the states of their slots and the lock-free way from an address to a span.
+package mheap
+
+import (
+	"errors"
+	"sync/atomic"
+
+	"github.com/spanheap/spanheap/arena"
+	"github.com/spanheap/spanheap/internal/lockrank"
+)
+
+// Heap is a page heap. It is safe for concurrent use; its methods may take locks and call the
+// operating system, so none is called by a pinned goroutine.
+type Heap struct {
+	id    uint32
+	space *arena.Space
+	meta  Meta
+
+	mu     lockrank.Mutex
+	free   tree
+	scav   tree
+	arenas []*Arena // in the order they were taken
+
+	// written under mu, read by anyone
+	freePages      atomic.Uint64 // backed pages of spans not in use, those being released among them
+	scavPages      atomic.Uint64 // pages of scav spans
+	untouchedBytes atomic.Uint64 // bytes of arenas never committed: part of the scav pages
+	arenaCount     atomic.Uint64
+	largeSpans     atomic.Uint64 // spans in use that are large objects
+	largePages     atomic.Uint64
+}
+
+// New returns an empty page heap. id is its number in the process, and arenas come from space. Its
+// records come from metadata.
+func New(id uint32, space *arena.Space, metadata arena.System) *Heap {
+	h := &Heap{id: id, space: space}
+	h.mu.Init(lockrank.PageHeap)
+	h.meta.init(metadata)
+	return h
+}
+
+// ID returns the heap's number in the process.
+func (h *Heap) ID() uint32 { return h.id }
+
+// Meta returns the maker of the heap's records.
+func (h *Heap) Meta() *Meta { return &h.meta }
+
+// ErrClosed is the error of what is asked of a closed heap.
+var ErrClosed = errors.New("the heap is closed")
+
+var errTooLarge = errors.New("larger than the address space")
+
+// Alloc returns a span of the class, npages long, which begins at a multiple of align bytes, a
+// power of two; 0 asks for no more than a page's. The slots' states are InSpan. The error is the
+// operating system's, and leaves the heap as it was.
+func (h *Heap) Alloc(npages uintptr, class SpanClass, align uintptr) (*Span, error) {
+	record, err := h.newRecord(class)
+	if err != nil {
+		return nil, err
+	}
+	h.mu.Lock()
+	s, err := h.place(record, npages, max(align, PageSize))
+	if err == nil {
+		s.class = class
+		s.slots = class.Layout().Slots
+		s.state = stateInUse
+		s.mapSpan()
+		if class.Large() {
+			h.largeSpans.Add(1)
+			h.largePages.Add(uint64(npages))
+		}
+	}
+	h.mu.Unlock()
+	if err != nil {
+		h.freeRecord(record)
+		return nil, err
+	}
+	return s, nil
+}
+
+// Free takes back a span in use whose slots are all in it. It never fails.
+func (h *Heap) Free(s *Span) {
+	h.mu.Lock()
+	if s.class.Large() {
+		h.largeSpans.Add(^uint64(0))
+		h.largePages.Add(^uint64(s.npages - 1))
+	}
+	s.unmapSpan()
+	h.freePages.Add(uint64(s.npages))
+	h.insert(s, stateFree)
+	h.mu.Unlock()
+}
+
+// newRecord returns a record with room for the states of a span of the class.
+func (h *Heap) newRecord(class SpanClass) (*Span, error) {
+	n := metaRound(recordSize + class.Layout().stateBytes())
+	p, err := h.meta.Alloc(n)
+	if err != nil {
+		return nil, err
+	}
+	s := spanAt(p)
+	s.recordBytes = uint32(n)
+	return s, nil
+}
+
+func (h *Heap) freeRecord(s *Span) { h.meta.Free(addressOf(s), uintptr(s.recordBytes)) }
+
+// insert puts s, which is in no tree, into the tree of the state, joined with its neighbours of
+// that state. It returns the span that s has become part of.
+func (h *Heap) insert(s *Span, state spanState) *Span {
+	s.state = state
+	t := h.treeOf(state)
+	if prev := h.prevOf(s); prev != nil && prev.state == state {
+		t.remove(prev)
+		prev.unmapEdges()
+		prev.npages += s.npages
+		h.freeRecord(s)
+		s = prev
+	}
+	if next := h.nextOf(s); next != nil && next.state == state {
+		t.remove(next)
+		next.unmapEdges()
+		s.npages += next.npages
+		h.freeRecord(next)
+	}
+	s.mapEdges()
+	t.insert(s)
+	return s
+}
+
+// remove takes s out of its tree. Its edges stay mapped.
+func (h *Heap) remove(s *Span) { h.treeOf(s.state).remove(s) }
+
+func (h *Heap) treeOf(state spanState) *tree {
+	if state == stateFree {
+		return &h.free
+	}
+	return &h.scav
+}
+
+// prevOf returns the span that ends where s begins, in whatever state, or nil.
+func (h *Heap) prevOf(s *Span) *Span { return h.spanAt(s.base - PageSize) }
+
+// nextOf returns the span that begins where s ends, in whatever state, or nil.
+func (h *Heap) nextOf(s *Span) *Span { return h.spanAt(s.limit()) }
+
+// spanAt returns this heap's span that holds the page at p, which is an edge of it, or nil.
+func (h *Heap) spanAt(p uintptr) *Span {
+	a := ArenaOf(p)
+	if a == nil || a.Heap != h.id {
+		return nil
+	}
+	return a.Entry(p).Span()
+}
+
+// Close ends every span. The arenas are given back to the address space, decommitted, for other
+// heaps. Nobody may use the heap or its blocks any more.
+func (h *Heap) Close() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	regions := make([]arena.Region, 0, len(h.arenas))
+	for _, a := range h.arenas {
+		a.retract()
+		regions = append(regions, a.region)
+	}
+	h.space.Give(regions)
+	h.arenas, h.free, h.scav = nil, tree{}, tree{}
+	h.freePages.Store(0)
+	h.scavPages.Store(0)
+	h.untouchedBytes.Store(0)
+	h.arenaCount.Store(0)
+	h.largeSpans.Store(0)
+	h.largePages.Store(0)
+	h.meta.close()
+}

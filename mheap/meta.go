@@ -1,0 +1,224 @@
+package mheap
+
+import (
+	"fmt"
+	"sync"
+
+	"github.com/spanheap/spanheap/arena"
+	"github.com/spanheap/spanheap/internal/lockrank"
+)
+
+// Meta makes the records and tables of a heap, off the Go heap: span records, arena records, and
+// what the caches ask for. Blocks are zeroed, lie at multiples of 64 bytes and stay where they are.
+//
+// Memory comes in chunks that are committed step by step as they fill. A freed block goes to the
+// list of its size and serves the next request of that size; when there is none, a larger block is
+// split. Lists are queues: a record that has just been freed is the last to be used again, so that
+// whoever still reads it by a stale address finds it unchanged for long. Blocks never join, so a
+// heap's metadata stays within the sum of the sizes' peaks. Chunks are never unmapped: when the
+// heap is closed they serve heaps made later.
+//
+// A Meta is safe for concurrent use.
+type Meta struct {
+	mu     lockrank.Mutex
+	system arena.System
+
+	chunks []uintptr // bases
+	next   uintptr   // the last chunk's first byte not yet handed out
+	ready  uintptr   // the last chunk is committed up to here
+	end    uintptr   // the last chunk ends here
+	lists  [metaLists]metaList
+	large  uintptr // head of the list of freed blocks above metaSmall bytes
+
+	closed   bool
+	backed   uint64 // committed bytes
+	reserved uint64
+}
+
+const (
+	metaUnit  = 64
+	metaSmall = 4096 // blocks up to this size have a list of their own size
+	metaLists = metaSmall/metaUnit + 1
+	metaChunk = 256<<10 + arena.Size>>26<<20 // reserved at a time: 256 KiB, and 1 MiB more where address space is plenty
+	metaStep  = 64 << 10                     // committed at a time
+)
+
+// metaList is a queue of freed blocks, each holding the address of the next in its first word.
+type metaList struct{ first, last uintptr }
+
+// chunkPool holds the chunks of closed heaps, decommitted.
+var chunkPool struct {
+	sync.Mutex
+	chunks []uintptr
+}
+
+func (m *Meta) init(system arena.System) {
+	m.mu.Init(lockrank.Metadata)
+	m.system = system
+}
+
+// Alloc returns a zeroed block of n bytes. Its error wraps the operating system's.
+func (m *Meta) Alloc(n uintptr) (uintptr, error) {
+	n = metaRound(n)
+	m.mu.Lock()
+	p, err := uintptr(0), ErrClosed
+	if !m.closed {
+		p, err = m.find(n)
+	}
+	m.mu.Unlock()
+	if err != nil {
+		return 0, fmt.Errorf("metadata of %d bytes: %w", n, err)
+	}
+	clearBytes(p, n)
+	return p, nil
+}
+
+// Free takes back a block that Alloc(n) returned. Nobody may use it any more, but it may be read.
+func (m *Meta) Free(p, n uintptr) {
+	m.mu.Lock()
+	m.put(p, metaRound(n))
+	m.mu.Unlock()
+}
+
+// Backed returns how many bytes of memory the metadata has, and how many bytes of address space.
+func (m *Meta) Backed() (backed, reserved uint64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.backed, m.reserved
+}
+
+func metaRound(n uintptr) uintptr { return (n + metaUnit - 1) &^ (metaUnit - 1) }
+
+func (m *Meta) find(n uintptr) (uintptr, error) {
+	if n > metaSmall {
+		if p := m.takeLarge(n); p != 0 {
+			return p, nil
+		}
+		return m.carve(n)
+	}
+	if p := m.lists[n/metaUnit].take(); p != 0 {
+		return p, nil
+	}
+	// Only a block of at least twice the size is split: what is left of it is of use again.
+	for size := 2 * n; size <= metaSmall; size += metaUnit {
+		if p := m.lists[size/metaUnit].take(); p != 0 {
+			m.put(p+n, size-n)
+			return p, nil
+		}
+	}
+	return m.carve(n)
+}
+
+func (m *Meta) put(p, n uintptr) {
+	if n > metaSmall {
+		*wordAt(p) = m.large
+		*wordAt(p + wordSize) = n
+		m.large = p
+		return
+	}
+	m.lists[n/metaUnit].put(p)
+}
+
+// takeLarge returns a freed block of exactly n bytes, or 0. There are few sizes above metaSmall.
+func (m *Meta) takeLarge(n uintptr) uintptr {
+	for link := &m.large; *link != 0; link = wordAt(*link) {
+		if p := *link; *wordAt(p + wordSize) == n {
+			*link = *wordAt(p)
+			return p
+		}
+	}
+	return 0
+}
+
+// carve takes n bytes from the last chunk, or from a new one.
+func (m *Meta) carve(n uintptr) (uintptr, error) {
+	if m.end-m.next < n {
+		if err := m.grow(); err != nil {
+			return 0, err
+		}
+	}
+	if m.next+n > m.ready {
+		to := min(m.end, (m.next+n+metaStep-1)&^(metaStep-1))
+		if err := m.system.Commit(m.ready, to-m.ready); err != nil {
+			return 0, err
+		}
+		m.backed += uint64(to - m.ready)
+		m.ready = to
+	}
+	p := m.next
+	m.next += n
+	return p, nil
+}
+
+// grow begins a new chunk. What is left of the last one's committed part goes to the lists.
+func (m *Meta) grow() error {
+	chunk, err := m.takeChunk()
+	if err != nil {
+		return err
+	}
+	for m.next < m.ready {
+		n := min(m.ready-m.next, metaSmall)
+		m.put(m.next, n)
+		m.next += n
+	}
+	m.chunks = append(m.chunks, chunk)
+	m.next, m.ready, m.end = chunk, chunk, chunk+metaChunk
+	m.reserved += metaChunk
+	return nil
+}
+
+func (m *Meta) takeChunk() (uintptr, error) {
+	chunkPool.Lock()
+	defer chunkPool.Unlock()
+	if last := len(chunkPool.chunks) - 1; last >= 0 && m.system == arena.Metadata() {
+		chunk := chunkPool.chunks[last]
+		chunkPool.chunks = chunkPool.chunks[:last]
+		return chunk, nil
+	}
+	return m.system.Reserve(0, metaChunk)
+}
+
+// close ends every block. The chunks go to heaps made later, or stay unused when the operating
+// system refuses to take their memory back.
+func (m *Meta) close() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for i, chunk := range m.chunks {
+		end := chunk + metaChunk
+		if i == len(m.chunks)-1 {
+			end = m.ready
+		}
+		if end > chunk && m.system.Decommit(chunk, end-chunk) != nil {
+			continue
+		}
+		if m.system == arena.Metadata() {
+			chunkPool.Lock()
+			chunkPool.chunks = append(chunkPool.chunks, chunk)
+			chunkPool.Unlock()
+		}
+	}
+	m.chunks, m.next, m.ready, m.end, m.large = nil, 0, 0, 0, 0
+	m.lists = [metaLists]metaList{}
+	m.backed, m.reserved = 0, 0
+	m.closed = true
+}
+
+// take removes and returns the list's first block, or 0.
+func (l *metaList) take() uintptr {
+	p := l.first
+	if p != 0 {
+		l.first = *wordAt(p)
+	}
+	return p
+}
+
+// put appends a block to the list.
+func (l *metaList) put(p uintptr) {
+	*wordAt(p) = 0
+	if l.first == 0 {
+		l.first = p
+	} else {
+		*wordAt(l.last) = p
+	}
+	l.last = p
+}

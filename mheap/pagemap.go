@@ -1,0 +1,158 @@
+package mheap
+
+import (
+	"sync/atomic"
+
+	"github.com/spanheap/spanheap/arena"
+	"github.com/spanheap/spanheap/sizeclass"
+)
+
+// The page map leads from any address to the span that holds it, without a lock.
+//
+// One index serves the whole process: the number of an arena leads to its record, the number of a
+// page in the arena to the page's entry. What is not in an arena of a heap has no record; what is
+// in no span has the entry 0. Entries are written under the lock of the arena's heap, before the
+// span's first block is handed out and after its last is back; so a reader that holds a live block
+// reads the entry of the block's span, and a reader that holds anything else reads some entry or
+// none, and the span's slot states tell it the rest.
+
+const (
+	PageShift = sizeclass.PageShift
+	PageSize  = sizeclass.PageSize
+
+	pagesPerArena = arena.Size >> PageShift
+)
+
+// Arena is the record of one arena of a heap. It lives off the Go heap, as long as the heap.
+type Arena struct {
+	Heap    uint32                // number of the heap that owns the arena; immutable
+	region  arena.Region          // guarded by the heap's lock
+	entries [pagesPerArena]uint64 // atomic; written under the heap's lock
+}
+
+// Entry tells of one page which span it belongs to:
+//
+//	bits 16..63  address of the span's slot states, which its record precedes
+//	bits  8..15  which of the span's pages it is (255: the 256th or later)
+//	bits  0..7   the span's class, or classFree
+type Entry uint64
+
+// classFree in an entry marks the first and the last page of a span that is not in use.
+const classFree SpanClass = 255
+
+// ArenaOf returns the record of the arena that holds address p, or nil when no heap owns it.
+func ArenaOf(p uintptr) *Arena {
+	i := indexOf(p)
+	if i >= uintptr(len(arenaIndex)) {
+		return nil
+	}
+	return arenaAt(atomic.LoadUintptr(&arenaIndex[i]))
+}
+
+// Entry returns the entry of the page that holds p, which lies in a.
+func (a *Arena) Entry(p uintptr) Entry {
+	return Entry(atomic.LoadUint64(&a.entries[p>>PageShift&(pagesPerArena-1)]))
+}
+
+// EntryOf returns the entry of the page that holds p: 0 when p is in no span.
+func EntryOf(p uintptr) Entry {
+	a := ArenaOf(p)
+	if a == nil {
+		return 0
+	}
+	return a.Entry(p)
+}
+
+// Class returns the class of the page's span.
+func (e Entry) Class() SpanClass { return SpanClass(e) }
+
+// Offset returns how far p lies behind the start of its span. Beyond the span's first 255 pages it
+// is too small, but never 0.
+func (e Entry) Offset(p uintptr) uintptr {
+	return p&(PageSize-1) + uintptr(e)>>8&0xff<<PageShift
+}
+
+// Slot returns the address of the state of the slot that p lies in, and whether it begins at p. The
+// page belongs to a span in use.
+func (e Entry) Slot(p uintptr) (state uintptr, first bool) {
+	l := e.Class().Layout()
+	i, first := l.Slot(e.Offset(p))
+	return uintptr(e>>16) + l.Stride(i), first
+}
+
+// LiveSlot returns the address of the state of the slot that begins at p, or 0 unless the page's
+// span is of the class, one of small slots of their own, and a slot begins at p and is Live.
+func (e Entry) LiveSlot(class SpanClass, p uintptr) uintptr {
+	l := &layouts[class]
+	offset := e.Offset(p)
+	i := uintptr(uint64(offset) * uint64(l.magic) >> 32)
+	state := uintptr(e>>16) + i
+	if e.Class() != class || i*uintptr(l.Bytes) != offset || *byteAt(state) != Live {
+		return 0
+	}
+	return state
+}
+
+// InUse tells whether the page belongs to a span in use.
+func (e Entry) InUse() bool { return e != 0 && e.Class() != classFree }
+
+// Span returns the record of the page's span, in use or not, or nil.
+func (e Entry) Span() *Span {
+	if e == 0 {
+		return nil
+	}
+	return spanAt(uintptr(e>>16) - recordSize)
+}
+
+// SpanOf returns the span in use that holds address p, or nil. The caller holds a live block of
+// that span or something else that keeps the span from ending.
+func SpanOf(p uintptr) *Span {
+	if e := EntryOf(p); e.InUse() {
+		return e.Span()
+	}
+	return nil
+}
+
+// publish makes the arena known to ArenaOf. It tells whether the index covers the arena.
+func (a *Arena) publish() bool {
+	i := indexOf(a.region.Base)
+	if i >= uintptr(len(arenaIndex)) {
+		return false
+	}
+	atomic.StoreUintptr(&arenaIndex[i], addressOfArena(a))
+	return true
+}
+
+// retract makes the arena unknown again.
+func (a *Arena) retract() { atomic.StoreUintptr(&arenaIndex[indexOf(a.region.Base)], 0) }
+
+// mapSpan writes the entries of all pages of s, which comes into use.
+func (s *Span) mapSpan() {
+	states := Entry(s.states()) << 16
+	for i := uintptr(0); i < s.npages; i++ {
+		setEntry(s.base+i<<PageShift, states|Entry(min(i, 255))<<8|Entry(s.class))
+	}
+}
+
+// unmapSpan clears the entries of all pages of s, which goes out of use.
+func (s *Span) unmapSpan() {
+	for i := uintptr(0); i < s.npages; i++ {
+		setEntry(s.base+i<<PageShift, 0)
+	}
+}
+
+// mapEdges writes the entries of the first and the last page of s, which is not in use, so that
+// its neighbours find it.
+func (s *Span) mapEdges() { s.setEdges(Entry(s.states())<<16 | Entry(classFree)) }
+
+// unmapEdges undoes mapEdges.
+func (s *Span) unmapEdges() { s.setEdges(0) }
+
+func (s *Span) setEdges(e Entry) {
+	setEntry(s.base, e)
+	setEntry(s.limit()-PageSize, e)
+}
+
+func setEntry(p uintptr, e Entry) {
+	atomic.StoreUint64(&ArenaOf(p).entries[p>>PageShift&(pagesPerArena-1)], uint64(e))
+}

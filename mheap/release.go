@@ -1,0 +1,103 @@
+package mheap
+
+import "github.com/spanheap/spanheap/arena"
+
+// Release gives free pages back to the operating system until it has given n bytes or there are no
+// more, the largest span first, and returns how many bytes it gave. A span that is longer than what
+// is left to give is cut, but no finer than quantum. The system call is made without the heap's
+// lock: the span is releasing meanwhile, and nobody else's. What the operating system refuses to
+// take stays free.
+func (h *Heap) Release(n uintptr) (released uintptr) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var refused tree // spans that stay, releasing until the end so that nobody joins them
+	for released < n {
+		s := h.free.largest()
+		if s == nil {
+			break
+		}
+		part := h.releasable(s, n-released)
+		h.remove(s)
+		s.state = stateReleasing
+		if part.base == part.limit || h.isolate(s, part) != nil {
+			refused.insert(s)
+			continue
+		}
+		h.mu.Unlock()
+		err := h.decommit(part.base, part.limit)
+		h.mu.Lock()
+		if err != nil {
+			refused.insert(s)
+			continue
+		}
+		s.unmapEdges()
+		h.freePages.Add(-pages(part.limit - part.base))
+		h.scavPages.Add(pages(part.limit - part.base))
+		h.insert(s, stateScav)
+		released += part.limit - part.base
+	}
+	for s := refused.root; s != nil; s = refused.root {
+		refused.remove(s)
+		s.unmapEdges()
+		h.insert(s, stateFree)
+	}
+	return released
+}
+
+// quantum is the least number of bytes that a span is cut to for release.
+const quantum = 64 << 10
+
+// releasable returns the part of s, a free span, to give back for n bytes: whole physical pages at
+// its end.
+func (h *Heap) releasable(s *Span, n uintptr) piece {
+	mask := max(h.space.System().PageSize(), PageSize) - 1
+	base, limit := (s.base+mask)&^mask, s.limit()&^mask
+	if base >= limit {
+		return piece{}
+	}
+	if n = max(n, quantum); limit-base > n {
+		base = (limit - n) &^ mask
+	}
+	return piece{base, limit, stateReleasing}
+}
+
+// isolate cuts s, which is releasing, to the part; the rest becomes free spans.
+func (h *Heap) isolate(s *Span, part piece) error {
+	rest := [...]piece{{s.base, part.base, stateFree}, {part.limit, s.limit(), stateFree}}
+	var records [len(rest)]*Span
+	for i, p := range rest {
+		if p.base == p.limit {
+			continue
+		}
+		r, err := h.newRecord(LargeNoscan)
+		if err != nil {
+			if records[0] != nil {
+				h.freeRecord(records[0])
+			}
+			return err
+		}
+		r.base, r.npages = p.base, (p.limit-p.base)>>PageShift
+		records[i] = r
+	}
+	s.unmapEdges()
+	s.base, s.npages = part.base, (part.limit-part.base)>>PageShift
+	s.mapEdges()
+	for _, r := range records {
+		if r != nil {
+			h.insert(r, stateFree)
+		}
+	}
+	return nil
+}
+
+// decommit gives back [start, end), arena by arena.
+func (h *Heap) decommit(start, end uintptr) error {
+	for start < end {
+		stop := min(end, (start+arena.Size)&^(arena.Size-1))
+		if err := h.space.System().Decommit(start, stop-start); err != nil {
+			return err
+		}
+		start = stop
+	}
+	return nil
+}

@@ -1,0 +1,41 @@
+package mheap
+
+import (
+	"sync/atomic"
+)
+
+// The life of a slot. Every slot has a byte of state outside the span:
+//
+//	state   meaning                                who may change it, and how
+//	InSpan  the span has it                        the cache that holds the span: store Held
+//	Held    a cache, or a goroutine on its way     its owner: store Live (Alloc), InSpan (return)
+//	        to or from one, has it
+//	Live    a caller has it                        whoever frees it: one atomic add makes it Held
+//
+// Held is any value above Live. A free adds 1 to the byte by an atomic add to its word: of all who
+// free one block at the same moment exactly one sees the byte go from Live to Live+1, and the
+// others' adds leave it Held. Stores are plain: only the slot's owner stores, and owning it passes
+// on through a cache's or a central's own rules. So an allocation marks its slot with no atomic
+// read-modify-write, a free costs one, and a second free is seen wherever the slot then lies.
+//
+// It takes more than 190 goroutines in the few instructions between the look and the add, all
+// freeing one block, to carry into a neighbour's byte.
+const (
+	InSpan uint8 = 0
+	Live   uint8 = 0x40
+	Held   uint8 = 0x41
+)
+
+// SlotState returns the state at address p.
+func SlotState(p uintptr) uint8 { return *byteAt(p) }
+
+// SetSlotState changes the state at p, which the caller's slot has.
+func SetSlotState(p uintptr, state uint8) { *byteAt(p) = state }
+
+// FreeSlot makes the state at p, which was seen Live, Held; it tells whether the caller was the
+// one who did, and not another who freed the same block.
+func FreeSlot(p uintptr) bool {
+	shift := byteShift(p)
+	after := atomic.AddUint32(stateWordAt(p), 1<<shift)
+	return uint8(after>>shift) == Held
+}

@@ -1,0 +1,94 @@
+package mheap
+
+import "unsafe"
+
+// Span is the record of a run of pages. It lives off the Go heap, its slots' states behind it.
+//
+//	state      who may touch it               valid fields            next states
+//	free       holder of the page heap's lock  pages, tree             in use, releasing
+//	scav       holder of the page heap's lock  pages, tree             in use, free
+//	releasing  the goroutine that releases it  pages                   free, scav
+//	in use     see the fields                  pages, class, the rest  free
+//
+// free and releasing spans are backed by memory, scav spans are not: they were given back to the
+// operating system or never used, and read zero. Spans that are not in use cover every page of the
+// heap that no span in use covers, and no two neighbours are both free or both scav.
+//
+// Slots are conserved: Taken - Returned = slots live or in the hands of caches, and every slot
+// whose state is InSpan is one of the slots - (Taken - Returned) others.
+type Span struct {
+	// pages: immutable while the span is in use, else guarded by the page heap's lock
+	base   uintptr
+	npages uintptr
+
+	// tree: guarded by the page heap's lock
+	left, right, parent *Span
+	priority            uint32
+
+	recordBytes uint32 // of this record with its states; immutable
+	slots       uint32 // immutable while in use
+	class       SpanClass
+	state       spanState // written under the page heap's lock
+	needZero    bool      // memory may hold old bytes; immutable while in use
+
+	SlotCounts
+}
+
+// SlotCounts is the part of a span's record that the central of its class and the cache that holds
+// the span keep. All of it is 0 when the span comes into use.
+type SlotCounts struct {
+	// guarded by the central's lock
+	Next, Prev *Span  // of the central's list that the span is on
+	List       uint8  // which list that is
+	Held       bool   // a cache takes slots from the span
+	Returned   uint32 // slots given back, ever
+
+	// the cache's that holds the span, else guarded by the central's lock
+	Taken  uint32 // slots taken, ever
+	Cursor uint32 // the slots before this one have been looked at since the span was held
+}
+
+type spanState uint8
+
+const (
+	stateFree spanState = iota + 1
+	stateScav
+	stateReleasing
+	stateInUse
+)
+
+func (s spanState) String() string {
+	return [...]string{"no state", "free", "scav", "releasing", "in use"}[s]
+}
+
+// recordSize is the offset of the states behind the record.
+const recordSize = (unsafe.Sizeof(Span{}) + metaUnit - 1) &^ (metaUnit - 1)
+
+// Base returns the address of the span's first byte.
+func (s *Span) Base() uintptr { return s.base }
+
+// Bytes returns the length of the span.
+func (s *Span) Bytes() uintptr { return s.npages << PageShift }
+
+// Class returns the class of a span in use.
+func (s *Span) Class() SpanClass { return s.class }
+
+// Slots returns how many slots the span is cut into.
+func (s *Span) Slots() uint32 { return s.slots }
+
+// NeedZero tells whether the memory may have held something before the span came into use.
+func (s *Span) NeedZero() bool { return s.needZero }
+
+// States returns the address of the first slot's state.
+func (s *Span) States() uintptr { return s.states() }
+
+// State returns the address of the state of slot i.
+func (s *Span) State(i uintptr) uintptr { return s.states() + s.class.Layout().Stride(i) }
+
+func (s *Span) states() uintptr { return addressOf(s) + recordSize }
+
+func (s *Span) limit() uintptr { return s.base + s.Bytes() }
+
+// Free returns how many slots lie in the span. It is exact under the central's lock when no cache
+// holds the span.
+func (s *Span) Free() uint32 { return s.slots - (s.Taken - s.Returned) }

@@ -1,0 +1,84 @@
+package mheap
+
+import "github.com/spanheap/spanheap/sizeclass"
+
+// SpanClass says what a span is cut into: a size class, and whether its slots may hold references
+// to other blocks (scan) or not (noscan): class<<1 | noscan. Class 0 is one large object; one
+// class above the size classes is tiny: slots of 16 bytes that noscan blocks under 8 bytes share.
+type SpanClass uint8
+
+const (
+	LargeScan   SpanClass = 0
+	LargeNoscan SpanClass = 1
+	Tiny        SpanClass = sizeclass.NumClasses<<1 | 1
+
+	NumSpanClasses = int(Tiny) + 1
+
+	TinySlot = 16 // bytes of a slot that tiny blocks share
+	TinyMax  = 7  // bytes of the largest block that is tiny
+)
+
+// ClassOf returns the span class of a size class.
+func ClassOf(class uint8, noscan bool) SpanClass {
+	sc := SpanClass(class) << 1
+	if noscan {
+		sc |= 1
+	}
+	return sc
+}
+
+// Noscan tells whether the slots hold no references.
+func (sc SpanClass) Noscan() bool { return sc&1 != 0 }
+
+// Size returns the class's size class: 0 for large objects, sizeclass.NumClasses for tiny.
+func (sc SpanClass) Size() uint8 { return uint8(sc >> 1) }
+
+// Large tells whether spans of the class are one large object.
+func (sc SpanClass) Large() bool { return sc <= LargeNoscan }
+
+// Layout is the arithmetic of a span class. It is fixed; the table of it is read on every free.
+type Layout struct {
+	magic  uint32 // reciprocal of Bytes: offset*magic>>32 is offset/Bytes for offsets in the span
+	Bytes  uint32 // of a slot; 0 for large objects
+	Pages  uint32 // of a span; 0 for large objects
+	Slots  uint32 // of a span
+	stride uint32 // shift from a slot's number to the offset of its state
+}
+
+// layouts has a place for every value of a SpanClass, so that looking one up needs no check.
+var layouts = makeLayouts()
+
+func makeLayouts() (t [256]Layout) {
+	t[LargeScan] = Layout{Slots: 1}
+	t[LargeNoscan] = Layout{Slots: 1}
+	for c := 1; c < sizeclass.NumClasses; c++ {
+		l := Layout{
+			magic: sizeclass.Magic[c],
+			Bytes: uint32(sizeclass.Size[c]),
+			Pages: uint32(sizeclass.Pages[c]),
+			Slots: uint32(sizeclass.Pages[c]) * PageSize / uint32(sizeclass.Size[c]),
+		}
+		t[c<<1], t[c<<1|1] = l, l
+	}
+	t[Tiny] = Layout{magic: 1 << 32 / TinySlot, Bytes: TinySlot, Pages: 1, Slots: PageSize / TinySlot, stride: 2}
+	return t
+}
+
+// Layout returns the class's arithmetic.
+func (sc SpanClass) Layout() *Layout { return &layouts[sc] }
+
+// Tail returns how many bytes at the end of a span are too short for a slot.
+func (l *Layout) Tail() uintptr { return uintptr(l.Pages)<<PageShift - uintptr(l.Slots*l.Bytes) }
+
+// stateBytes returns how long the states of a span are. A place behind the last slot's keeps
+// addresses in the span's tail from leading past the end.
+func (l *Layout) stateBytes() uintptr { return uintptr(l.Slots+1) << l.stride }
+
+// Slot returns which slot the byte at offset in the span lies in, and whether the slot begins there.
+func (l *Layout) Slot(offset uintptr) (i uintptr, first bool) {
+	i = uintptr(uint64(offset) * uint64(l.magic) >> 32)
+	return i, i*uintptr(l.Bytes) == offset
+}
+
+// Stride returns the offset of the state of slot i.
+func (l *Layout) Stride(i uintptr) uintptr { return i << l.stride }

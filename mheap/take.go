@@ -1,0 +1,55 @@
+package mheap
+
+import "slices"
+
+// Slot is a slot on its way between a span and a caller: its address and its state's.
+type Slot struct{ Addr, State uintptr }
+
+// Take moves slots from s, which the caller holds, to dst, and makes them Held. It returns how
+// many: fewer than dst has room for when it has come to the span's end, and then only Rewind makes
+// slots that are given back later seen. The slot at the lowest address comes last, so that dst,
+// used as a stack, gives ascending addresses. Take neither waits nor calls anybody.
+func (s *Span) Take(dst []Slot) int {
+	l := s.class.Layout()
+	n, i := 0, uintptr(s.Cursor)
+	for i < uintptr(s.slots) && n < len(dst) {
+		state := s.states() + l.Stride(i)
+		if state&7 == 0 && l.stride == 0 && noZeroByte(*quadAt(state)) {
+			i += 8
+			continue
+		}
+		if *byteAt(state) == InSpan {
+			*byteAt(state) = Held
+			dst[n] = Slot{s.base + i*uintptr(l.Bytes), state}
+			n++
+		}
+		i++
+	}
+	s.Cursor = min(uint32(i), s.slots)
+	s.Taken += uint32(n)
+	slices.Reverse(dst[:n])
+	return n
+}
+
+// Rewind makes Take look at every slot again.
+func (s *Span) Rewind() { s.Cursor = 0 }
+
+// Count returns how many of the span's slots are in the span, held and live.
+func (s *Span) Count() (inSpan, held, live uint32) {
+	for i := uintptr(0); i < uintptr(s.slots); i++ {
+		switch state := *byteAt(s.State(i)); {
+		case state == InSpan:
+			inSpan++
+		case state == Live:
+			live++
+		case state > Live:
+			held++
+		}
+	}
+	return inSpan, held, live
+}
+
+// noZeroByte tells whether none of the eight bytes is 0 (Mycroft's test, 1987).
+func noZeroByte(v uint64) bool {
+	return (v-0x0101010101010101)&^v&0x8080808080808080 == 0
+}

@@ -1,0 +1,134 @@
+package mheap
+
+import "sync/atomic"
+
+// The life of a tiny slot: 16 bytes that blocks under 8 bytes share. Its state is a word of four
+// bytes:
+//
+//	0  the slot's state, as any slot's: Live while the slot is shared out
+//	1  allocated: bit i is set when a block that begins at byte 2i was handed out
+//	2  freed: bit i is set when that block was freed
+//	3  closed: 1 when no more blocks will be handed out
+//
+// The cache that shares out the slot alone writes byte 1, by plain stores. Bytes 2 and 3 change by
+// compare-and-swap of the word. Who makes a closed slot's freed equal its allocated, be it the last
+// free or the close, owns the slot, which is Live still, and frees it.
+const (
+	tinyAllocated = 1
+	tinyFreed     = 2
+	tinyClosed    = 3
+
+	tinyGrain = 2 // blocks begin at multiples of this
+)
+
+// TinyBytes returns how many bytes a tiny block of n gets: 2, 4 or 8, to whose multiple it is aligned.
+func TinyBytes(n uintptr) uintptr {
+	switch {
+	case n <= 2:
+		return 2
+	case n <= 4:
+		return 4
+	}
+	return 8
+}
+
+// OpenTiny begins to share out a slot that the caller has made Live.
+func OpenTiny(state uintptr) {
+	*byteAt(state + tinyAllocated) = 0
+	*byteAt(state + tinyFreed) = 0
+	*byteAt(state + tinyClosed) = 0
+}
+
+// AllocTiny notes that the block at offset in the slot is handed out. The caller shares it out.
+func AllocTiny(state, offset uintptr) {
+	*byteAt(state + tinyAllocated) |= 1 << (offset / tinyGrain)
+}
+
+// CloseTiny ends the sharing out, and tells whether all blocks have been freed: then the caller
+// owns the slot.
+func CloseTiny(state uintptr) (done bool) {
+	return changeTiny(state, func(w uint32) (uint32, bool) { return w | 1<<byteShift(state+tinyClosed), true }) == tinyLast
+}
+
+// tinyChange is what came of a change to a tiny slot's word.
+type tinyChange uint8
+
+const (
+	tinyRefused tinyChange = iota
+	tinyMade
+	tinyLast // made, and now the slot is closed and all its blocks are freed
+)
+
+// FreeTiny frees the block at offset in the slot. It tells whether the block was live, and whether
+// the slot's last block is gone: then the caller owns the slot.
+func FreeTiny(state, offset uintptr) (live, done bool) {
+	if offset%tinyGrain != 0 {
+		return false, false
+	}
+	bit := uint32(1) << (offset / tinyGrain)
+	change := changeTiny(state, func(w uint32) (uint32, bool) {
+		mine := tinyByte(w, state, tinyAllocated)&^tinyByte(w, state, tinyFreed)&bit != 0
+		return w | bit<<byteShift(state+tinyFreed), mine && tinyByte(w, state, 0) == uint32(Live)
+	})
+	return change != tinyRefused, change == tinyLast
+}
+
+// TinyLive tells whether a live block begins at offset in the slot.
+func TinyLive(state, offset uintptr) bool {
+	w := atomic.LoadUint32(stateWordAt(state))
+	blocks := tinyByte(w, state, tinyAllocated) &^ tinyByte(w, state, tinyFreed)
+	return tinyByte(w, state, 0) == uint32(Live) && offset%tinyGrain == 0 && blocks>>(offset/tinyGrain)&1 != 0
+}
+
+// TinyBlocks returns how many live blocks share the slot.
+func TinyBlocks(state uintptr) (n int) {
+	for offset := uintptr(0); offset < TinySlot; offset += tinyGrain {
+		if TinyLive(state, offset) {
+			n++
+		}
+	}
+	return n
+}
+
+func tinyByte(w uint32, state, i uintptr) uint32 { return w >> byteShift(state+i) & 0xff }
+
+func changeTiny(state uintptr, change func(uint32) (uint32, bool)) tinyChange {
+	for {
+		old := atomic.LoadUint32(stateWordAt(state))
+		w, ok := change(old)
+		if !ok {
+			return tinyRefused
+		}
+		if atomic.CompareAndSwapUint32(stateWordAt(state), old, w) {
+			if tinyByte(w, state, tinyClosed) == 1 && tinyByte(w, state, tinyFreed) == tinyByte(w, state, tinyAllocated) {
+				return tinyLast
+			}
+			return tinyMade
+		}
+	}
+}
+
+// TinyBlock returns the block handed out last at or before offset in the slot: where it begins, how
+// many bytes it has, and whether it is live. Blocks are handed out from the slot's end to its start
+// with no more space between them than their alignment asks for, so that the distance from one to
+// the next tells its length.
+func TinyBlock(state, offset uintptr) (start, size uintptr, live bool) {
+	allocated := tinyByte(atomic.LoadUint32(stateWordAt(state)), state, tinyAllocated)
+	start = offset &^ (tinyGrain - 1)
+	for start > 0 && allocated>>(start/tinyGrain)&1 == 0 {
+		start -= tinyGrain
+	}
+	next := start + tinyGrain
+	for next < TinySlot && allocated>>(next/tinyGrain)&1 == 0 {
+		next += tinyGrain
+	}
+	switch distance := next - start; {
+	case distance < 4:
+		size = 2
+	case distance < 8:
+		size = 4
+	default:
+		size = 8
+	}
+	return start, size, TinyLive(state, start)
+}

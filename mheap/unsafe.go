@@ -1,0 +1,33 @@
+package mheap
+
+import "unsafe"
+
+// All of the package's arithmetic on addresses. Records lie in memory that a Meta made, which is
+// never unmapped while the process lives, so that even a stale address can be read.
+
+func pointer(p uintptr) unsafe.Pointer { return unsafe.Add(nil, p) }
+
+func spanAt(p uintptr) *Span { return (*Span)(pointer(p)) }
+
+func arenaAt(p uintptr) *Arena { return (*Arena)(pointer(p)) }
+
+func addressOf(s *Span) uintptr { return uintptr(unsafe.Pointer(s)) }
+
+const wordSize = unsafe.Sizeof(uintptr(0))
+
+// wordAt is the word at p, which is a multiple of the word's size.
+func wordAt(p uintptr) *uintptr { return (*uintptr)(pointer(p)) }
+
+func clearBytes(p, n uintptr) { clear(unsafe.Slice((*byte)(pointer(p)), n)) }
+
+func byteAt(p uintptr) *uint8 { return (*uint8)(pointer(p)) }
+
+// stateWordAt is the word that contains the state at p.
+func stateWordAt(p uintptr) *uint32 { return (*uint32)(pointer(p &^ 3)) }
+
+const arenaRecordSize = unsafe.Sizeof(Arena{})
+
+func addressOfArena(a *Arena) uintptr { return uintptr(unsafe.Pointer(a)) }
+
+// quadAt is the eight states at p, which is a multiple of eight.
+func quadAt(p uintptr) *uint64 { return (*uint64)(pointer(p)) }

@@ -1,0 +1,192 @@
+package mheap
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/spanheap/spanheap/arena"
+)
+
+// Usage is where the bytes of a page heap are. FreePages, Released and Untouched together with the
+// spans in use make up the arenas: Arenas*arena.Size.
+type Usage struct {
+	FreePages uint64 // backed, in no span in use
+	Released  uint64 // given back to the operating system
+	Untouched uint64 // never used
+	Arenas    uint64 // number of arenas
+
+	LargeSpans uint64 // number of large objects
+	LargeBytes uint64 // bytes of their spans
+
+	Metadata         uint64 // backed bytes of records and tables
+	MetadataReserved uint64 // address space of records and tables
+}
+
+// Usage returns where the bytes are, stopping nobody.
+func (h *Heap) Usage() (u Usage) {
+	u.FreePages = h.freePages.Load() << PageShift
+	u.Untouched = h.untouchedBytes.Load()
+	u.Released = h.scavPages.Load()<<PageShift - u.Untouched
+	u.Arenas = h.arenaCount.Load()
+	u.LargeSpans = h.largeSpans.Load()
+	u.LargeBytes = h.largePages.Load() << PageShift
+	u.Metadata, u.MetadataReserved = h.meta.Backed()
+	return u
+}
+
+// Walk calls f for every span in use, in address order, under the heap's lock.
+func (h *Heap) Walk(f func(*Span)) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	_ = h.walk(func(s *Span) error {
+		if s.state == stateInUse {
+			f(s)
+		}
+		return nil
+	})
+}
+
+// walk calls f for every span, in whatever state, in address order, until f returns an error.
+func (h *Heap) walk(f func(*Span) error) error {
+	arenas := slices.Clone(h.arenas)
+	slices.SortFunc(arenas, func(a, b *Arena) int { return cmp.Compare(a.region.Base, b.region.Base) })
+	p := uintptr(0)
+	for _, a := range arenas {
+		p = max(p, a.region.Base) // a span may have begun in the arena before
+		for p < a.region.Base+arena.Size {
+			s := a.Entry(p).Span()
+			if s == nil {
+				return fmt.Errorf("page %#x is in no span", p)
+			}
+			if s.base != p {
+				return fmt.Errorf("page %#x, where a span should begin, is mapped to %v", p, s)
+			}
+			if err := f(s); err != nil {
+				return err
+			}
+			p = s.limit()
+		}
+	}
+	return nil
+}
+
+// String describes the span for messages.
+func (s *Span) String() string {
+	text := fmt.Sprintf("span %#x..%#x (%d pages, %v", s.base, s.limit(), s.npages, s.state)
+	if s.state == stateInUse {
+		text += fmt.Sprintf(", class %d, %d slots, taken %d, returned %d, held %t, list %d",
+			s.class, s.slots, s.Taken, s.Returned, s.Held, s.List)
+	}
+	return text + ")"
+}
+
+// Verify recounts every counter from the spans, and checks that spans cover the arenas, that no
+// neighbours of one state lie apart, and that the trees hold what they should, in order. It takes
+// the heap's lock. Spans being released at the moment count as free.
+func (h *Heap) Verify() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var free, scav, large, largePages uint64
+	var nfree, nscav uintptr
+	var before *Span
+	err := h.walk(func(s *Span) error {
+		if before != nil && before.limit() == s.base && before.state == s.state && idle(s) {
+			return fmt.Errorf("neighbours lie apart: %v and %v", before, s)
+		}
+		before = s
+		switch s.state {
+		case stateFree:
+			nfree++
+			free += uint64(s.npages)
+		case stateReleasing:
+			free += uint64(s.npages)
+		case stateScav:
+			nscav++
+			scav += uint64(s.npages)
+			if start, end := h.physical(s.base, s.limit()); start != s.base || end != s.limit() {
+				return fmt.Errorf("%v does not consist of whole physical pages", s)
+			}
+		case stateInUse:
+			if s.class.Large() {
+				large++
+				largePages += uint64(s.npages)
+			}
+			return s.verifyEntries()
+		default:
+			return fmt.Errorf("%v", s)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	var untouched uint64
+	for _, a := range h.arenas {
+		untouched += uint64(a.region.Untouched())
+	}
+	return errors.Join(
+		h.free.verify(stateFree, nfree), h.scav.verify(stateScav, nscav),
+		recount("free pages", h.freePages.Load(), free),
+		recount("scav pages", h.scavPages.Load(), scav),
+		recount("untouched bytes", h.untouchedBytes.Load(), untouched),
+		recount("arenas", h.arenaCount.Load(), uint64(len(h.arenas))),
+		recount("large spans", h.largeSpans.Load(), large),
+		recount("large pages", h.largePages.Load(), largePages),
+	)
+}
+
+func recount(what string, counter, counted uint64) error {
+	if counter != counted {
+		return fmt.Errorf("%s: the counter says %d, a recount %d", what, int64(counter), counted)
+	}
+	return nil
+}
+
+// verifyEntries checks that every page of s, which is in use, is mapped to it.
+func (s *Span) verifyEntries() error {
+	for p := s.base; p < s.limit(); p += PageSize {
+		e := EntryOf(p)
+		if e.Span() != s || e.Class() != s.class || e.Offset(p) != min(p-s.base, 255<<PageShift) {
+			return fmt.Errorf("page %#x of %v has the entry %#x", p, s, uint64(e))
+		}
+	}
+	return nil
+}
+
+// verify checks the tree's links, order and priorities, and that it holds n spans, all of the state.
+func (t *tree) verify(state spanState, n uintptr) error {
+	if t.n != n {
+		return fmt.Errorf("tree of %v spans holds %d, the heap has %d", state, t.n, n)
+	}
+	count := uintptr(0)
+	var last *Span
+	var visit func(s, parent *Span) error
+	visit = func(s, parent *Span) error {
+		if s == nil {
+			return nil
+		}
+		if count++; count > n {
+			return fmt.Errorf("tree of %v spans has a loop", state)
+		}
+		if s.parent != parent || parent != nil && s.priority < parent.priority || s.state != state {
+			return fmt.Errorf("tree of %v spans is broken at %v", state, s)
+		}
+		if err := visit(s.left, s); err != nil {
+			return err
+		}
+		if last != nil && !less(last.npages, last.base, s) {
+			return fmt.Errorf("tree of %v spans is out of order at %v", state, s)
+		}
+		last = s
+		return visit(s.right, s)
+	}
+	if err := visit(t.root, nil); err != nil {
+		return err
+	}
+	if count != n {
+		return fmt.Errorf("tree of %v spans reaches %d of %d", state, count, n)
+	}
+	return nil
+}

@@ -1,0 +1,104 @@
+package spanheap
+
+import (
+	"fmt"
+
+	"github.com/spanheap/spanheap/mheap"
+	"github.com/spanheap/spanheap/sizeclass"
+)
+
+// Realloc returns a block of n bytes that begins with the first min(len(b), n) bytes of b and is
+// zero behind them. The block stays where it is when n gets a slot of the size it has, else it
+// moves; b must not be used any more in either case. Realloc of nil, or of a block of 0 bytes, is
+// Alloc; n == 0 frees b. On an error, which is one of Alloc's, b stays valid. Realloc panics with a
+// *MisuseError when b is no live block of h.
+func (h *Heap) Realloc(b []byte, n int) ([]byte, error) {
+	if cap(b) == 0 {
+		return h.Alloc(n)
+	}
+	p := addressOf(b)
+	e := h.liveBlock("Realloc", p)
+	if n < 0 || uintptr(n) > maxBytes {
+		return nil, fmt.Errorf("spanheap: %w: %d bytes", ErrSize, n)
+	}
+	if n == 0 {
+		h.free("Realloc", p, uintptr(cap(b)))
+		return h.Alloc(0)
+	}
+	if n > 0 && goodSize(uintptr(n)) == usableSize(e, p) {
+		h.caches.Recount(e.Class(), uintptr(n)-min(uintptr(cap(b)), usableSize(e, p)))
+		grown := bytesAt(p, n)
+		if n > len(b) {
+			clear(grown[len(b):])
+		}
+		return grown, nil
+	}
+	q, err := h.allocate(uintptr(n), e.Class().Noscan(), false)
+	if err != nil {
+		return nil, err
+	}
+	moved := bytesAt(q, n)
+	clear(moved[copy(moved, b):])
+	h.free("Realloc", p, uintptr(cap(b)))
+	return moved, nil
+}
+
+// Realloc changes the size of a block of any heap. A block of 0 bytes grows on the default heap.
+// See Heap.Realloc.
+func Realloc(b []byte, n int) ([]byte, error) {
+	if cap(b) == 0 {
+		return Default().Realloc(b, n)
+	}
+	h := heapOf(addressOf(b))
+	if h == nil {
+		panic(misuse("Realloc", ForeignAddress, addressOf(b)))
+	}
+	return h.Realloc(b, n)
+}
+
+// GoodSize returns how many bytes a block of n bytes really has: asking for so many costs no more
+// memory. It returns 0 for n <= 0, and n for sizes that no address space can hold.
+func GoodSize(n int) int {
+	if n <= 0 {
+		return 0
+	}
+	if uintptr(n) > maxBytes {
+		return n
+	}
+	return int(goodSize(uintptr(n)))
+}
+
+func goodSize(n uintptr) uintptr {
+	switch {
+	case n <= mheap.TinyMax:
+		return mheap.TinyBytes(n)
+	case n <= sizeclass.MaxSmall:
+		return uintptr(sizeclass.Size[sizeclass.Of(n)])
+	}
+	return (n + mheap.PageSize - 1) &^ (mheap.PageSize - 1)
+}
+
+// UsableSize returns how many bytes the block b, of any heap, could hold: at least cap(b), and
+// GoodSize of what was asked for unless it was asked for aligned. It is 0 for nil and for blocks of
+// 0 bytes. Like Free it panics when b is no live block.
+func UsableSize(b []byte) int {
+	if cap(b) == 0 {
+		return 0
+	}
+	p := addressOf(b)
+	e, kind := lookUp(p)
+	if kind != 0 {
+		panic(misuse("UsableSize", kind, p))
+	}
+	return int(usableSize(e, p))
+}
+
+// usableSize returns how many bytes the block at p has, whose page's entry is e.
+func usableSize(e mheap.Entry, p uintptr) uintptr {
+	if e.Class() != mheap.Tiny {
+		return blockBytes(e)
+	}
+	state, _ := e.Slot(p)
+	_, size, _ := mheap.TinyBlock(state, p%mheap.TinySlot)
+	return size
+}

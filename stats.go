@@ -1,0 +1,142 @@
+package spanheap
+
+import (
+	"strconv"
+
+	"github.com/spanheap/spanheap/mheap"
+	"github.com/spanheap/spanheap/sizeclass"
+)
+
+// Stats says where every byte of a heap's address space is at one moment. The columns close:
+//
+//	Live + Rounding + SpanTail + CachedSlots + CentralSlots + FreePages + Metadata = Backed
+//	Backed + Released = Mapped
+//	Mapped + Untouched = Reserved
+//
+// All figures are bytes unless their comment says otherwise. Reading them stops nobody: while other
+// goroutines allocate and free, a figure may be off by the blocks in their hands at that moment, and
+// the sums still close; when the heap is quiet every figure is exact.
+type Stats struct {
+	Live         uint64 `json:"live"`          // what callers asked for, of the blocks that live
+	Rounding     uint64 `json:"rounding"`      // slots of live blocks, less what was asked for
+	SpanTail     uint64 `json:"span_tail"`     // ends of spans too short for a slot
+	CachedSlots  uint64 `json:"cached_slots"`  // free slots in the hands of Ps
+	CentralSlots uint64 `json:"central_slots"` // free slots of spans
+	FreePages    uint64 `json:"free_pages"`    // backed pages in no span in use
+	Metadata     uint64 `json:"metadata"`      // span records, slot states, page maps, caches
+	Backed       uint64 `json:"backed"`        // what the operating system may count as resident
+
+	Released  uint64 `json:"released"`  // given back to the operating system, ready for use
+	Mapped    uint64 `json:"mapped"`    // Backed + Released
+	Untouched uint64 `json:"untouched"` // reserved address space that was never used
+	Reserved  uint64 `json:"reserved"`  // Mapped + Untouched
+
+	LiveBlocks uint64 `json:"live_blocks"` // blocks allocated and not freed
+	Mallocs    uint64 `json:"mallocs"`     // blocks allocated since the heap was made
+	Frees      uint64 `json:"frees"`       // blocks freed since the heap was made
+	Spans      uint64 `json:"spans"`       // spans in use
+	Arenas     uint64 `json:"arenas"`      // arenas reserved
+
+	Classes []ClassStats `json:"classes"` // the classes that hold a span, smallest first, large objects last
+}
+
+// ClassStats is one size class's part of Stats. Its columns close too:
+// Live + Rounding + SpanTail + CachedSlots + CentralSlots = SpanBytes.
+type ClassStats struct {
+	Name         string `json:"name"`          // "tiny", the class's number, or "large"
+	Size         uint64 `json:"size"`          // bytes of a slot; 0 for large objects
+	Spans        uint64 `json:"spans"`         // spans in use
+	SpanBytes    uint64 `json:"span_bytes"`    // bytes of those spans
+	Slots        uint64 `json:"slots"`         // slots of those spans
+	LiveSlots    uint64 `json:"live_slots"`    // slots that hold live blocks
+	Live         uint64 `json:"live"`          // what callers asked for
+	Rounding     uint64 `json:"rounding"`      // live slots, less what was asked for
+	SpanTail     uint64 `json:"span_tail"`     // ends of spans too short for a slot
+	CachedSlots  uint64 `json:"cached_slots"`  // free slots in the hands of Ps
+	CentralSlots uint64 `json:"central_slots"` // free slots of spans
+}
+
+// Stats returns where the heap's bytes are. What was asked for (Live) is counted at every
+// allocation, and taken off again by the capacity that a block is freed with; so it is exact while
+// blocks are freed with the capacity they were handed out with, as Free(b[:k]) does and
+// Free(b[:k:k]) does not. All else is counted from spans and slots. Mallocs and Frees are modulo
+// 2^32 on 32-bit systems.
+func (h *Heap) Stats() Stats {
+	var s Stats
+	s.add(h.smallStats(mheap.Tiny))
+	for c := uint8(1); c < sizeclass.NumClasses; c++ {
+		s.add(h.smallStats(mheap.ClassOf(c, false), mheap.ClassOf(c, true)))
+	}
+	s.add(h.largeStats())
+
+	u := h.pages.Usage()
+	s.FreePages = u.FreePages
+	s.Metadata = u.Metadata
+	s.Arenas = u.Arenas
+	s.Backed = s.Live + s.Rounding + s.SpanTail + s.CachedSlots + s.CentralSlots + s.FreePages + s.Metadata
+	s.Released = u.Released
+	s.Mapped = s.Backed + s.Released
+	s.Untouched = u.Untouched + u.MetadataReserved - u.Metadata
+	s.Reserved = s.Mapped + s.Untouched
+	s.Frees = s.Mallocs - s.LiveBlocks
+	return s
+}
+
+// classCounts is a class's part of Stats together with what has no column of its own there.
+type classCounts struct {
+	ClassStats
+	blocks, mallocs uint64
+}
+
+// add adds a class's columns, if it has any.
+func (s *Stats) add(c classCounts) {
+	s.Live += c.Live
+	s.Rounding += c.Rounding
+	s.SpanTail += c.SpanTail
+	s.CachedSlots += c.CachedSlots
+	s.CentralSlots += c.CentralSlots
+	s.Spans += c.Spans
+	s.LiveBlocks += c.blocks
+	s.Mallocs += c.mallocs
+	if c.Spans > 0 {
+		s.Classes = append(s.Classes, c.ClassStats)
+	}
+}
+
+// smallStats counts the span classes of one slot size.
+func (h *Heap) smallStats(classes ...mheap.SpanClass) (c classCounts) {
+	l := classes[0].Layout()
+	c.Name = strconv.Itoa(int(classes[0].Size()))
+	if classes[0] == mheap.Tiny {
+		c.Name = "tiny"
+	}
+	c.Size = uint64(l.Bytes)
+	for _, class := range classes {
+		u := h.caches.Usage(class)
+		c.Spans += u.Spans
+		c.LiveSlots += u.Live
+		c.Live += u.Requested
+		c.CachedSlots += u.InCaches * c.Size
+		c.CentralSlots += u.InSpans * c.Size
+		c.blocks += u.Blocks
+		c.mallocs += u.Mallocs
+	}
+	c.SpanBytes = c.Spans * uint64(l.Pages) << mheap.PageShift
+	c.Slots = c.Spans * uint64(l.Slots)
+	c.SpanTail = c.Spans * uint64(l.Tail())
+	c.Rounding = c.LiveSlots*c.Size - c.Live
+	return c
+}
+
+// largeStats counts the large objects. One that a P keeps for the next counts as a cached slot.
+func (h *Heap) largeStats() (c classCounts) {
+	u := h.caches.LargeUsage()
+	c.Name = "large"
+	c.Spans, c.Slots, c.SpanBytes = u.Spans, u.Spans, u.Bytes
+	c.LiveSlots = u.Spans - u.CachedSpans
+	c.Live = u.Requested
+	c.CachedSlots = u.CachedBytes
+	c.Rounding = u.Bytes - u.CachedBytes - u.Requested
+	c.blocks, c.mallocs = c.LiveSlots, u.Mallocs
+	return c
+}

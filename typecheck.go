@@ -1,0 +1,76 @@
+package spanheap
+
+import (
+	"fmt"
+	"reflect"
+	"strconv"
+	"sync"
+)
+
+// What a type may contain. The collector does not look into off-heap memory, so a Go pointer there
+// would soon dangle: types that contain one, at any depth, are refused. References (Ptr) are no Go
+// pointers, and put the type into the scan classes. A type is checked once.
+
+// typeInfo is what the heap knows of a type.
+type typeInfo struct {
+	noscan bool
+	err    error // ErrPointers, with the path of the first pointer
+}
+
+// types maps reflect.Type to *typeInfo.
+var types sync.Map
+
+// infoOf returns what the heap knows of T.
+func infoOf[T any]() *typeInfo {
+	t := reflect.TypeFor[T]()
+	if info, ok := types.Load(t); ok {
+		return info.(*typeInfo)
+	}
+	return checkType(t)
+}
+
+func checkType(t reflect.Type) *typeInfo {
+	info := &typeInfo{noscan: true}
+	if path, kind := info.findPointer(t, ""); kind != reflect.Invalid {
+		info.err = fmt.Errorf("spanheap: %w: %v: %s is a %v", ErrPointers, t, t.Name()+path, kind)
+	}
+	kept, _ := types.LoadOrStore(t, info)
+	return kept.(*typeInfo)
+}
+
+var reference = reflect.TypeFor[interface{ offHeapReference() }]()
+
+// findPointer returns the path below t to the first Go pointer, and its kind, or Invalid when there
+// is none. It notes references on its way.
+func (info *typeInfo) findPointer(t reflect.Type, path string) (string, reflect.Kind) {
+	switch t.Kind() {
+	case reflect.Pointer, reflect.UnsafePointer, reflect.String, reflect.Slice, reflect.Map,
+		reflect.Chan, reflect.Func, reflect.Interface:
+		return path, t.Kind()
+	case reflect.Array:
+		if t.Len() > 0 {
+			return info.findPointer(t.Elem(), path+"[0]")
+		}
+	case reflect.Struct:
+		if isReference(t) {
+			info.noscan = false
+			return "", reflect.Invalid
+		}
+		for i := range t.NumField() {
+			f := t.Field(i)
+			name := f.Name
+			if name == "_" {
+				name = "field " + strconv.Itoa(i)
+			}
+			if p, kind := info.findPointer(f.Type, path+"."+name); kind != reflect.Invalid {
+				return p, kind
+			}
+		}
+	}
+	return "", reflect.Invalid
+}
+
+// isReference tells whether t is a Ptr, and not a struct that embeds one.
+func isReference(t reflect.Type) bool {
+	return t.Implements(reference) && t.PkgPath() == reflect.TypeFor[Heap]().PkgPath()
+}

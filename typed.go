@@ -1,0 +1,87 @@
+package spanheap
+
+import (
+	"fmt"
+	"math/bits"
+	"unsafe"
+
+	"github.com/spanheap/spanheap/mheap"
+	"github.com/spanheap/spanheap/sizeclass"
+)
+
+// Typed values: blocks that are exactly as long as a T. The address a pointer holds is all there
+// is, so a Delete finds the heap and the size by it and by the type.
+
+// New allocates a zeroed T on h. The value lives until Delete; the collector never frees it, and it
+// must not hold Go pointers: a T that contains any is refused with ErrPointers, which names the
+// field. Refer from one off-heap value to another by a Ptr. Other errors are Alloc's. A T of size 0
+// takes no memory.
+func New[T any](h *Heap) (*T, error) {
+	info := infoOf[T]()
+	if info.err != nil {
+		return nil, info.err
+	}
+	p, err := h.allocate(unsafe.Sizeof(*new(T)), info.noscan, true)
+	if err != nil {
+		return nil, err
+	}
+	return (*T)(unsafe.Add(nil, p)), nil
+}
+
+// Delete gives back a value that New returned, on whatever heap; nil is left alone. It panics with
+// a *MisuseError when *p is no live value of T's size.
+func Delete[T any](p *T) {
+	if size := unsafe.Sizeof(*p); p != nil && size > 0 {
+		freeTyped("Delete", uintptr(unsafe.Pointer(p)), size)
+	}
+}
+
+// MakeSlice allocates a slice of zeroed Ts on h, under New's conditions. It must not grow beyond
+// its capacity: append would copy it to the Go heap.
+func MakeSlice[T any](h *Heap, len, cap int) ([]T, error) {
+	if len < 0 || cap < len {
+		return nil, fmt.Errorf("spanheap: %w: slice of length %d and capacity %d", ErrSize, len, cap)
+	}
+	info := infoOf[T]()
+	if info.err != nil {
+		return nil, info.err
+	}
+	over, n := bits.Mul(uint(cap), uint(unsafe.Sizeof(*new(T))))
+	if over != 0 || uintptr(n) > maxBytes {
+		return nil, fmt.Errorf("spanheap: %w: %d elements of %d bytes", ErrSize, cap, unsafe.Sizeof(*new(T)))
+	}
+	p, err := h.allocate(uintptr(n), info.noscan, true)
+	if err != nil {
+		return nil, err
+	}
+	return unsafe.Slice((*T)(unsafe.Add(nil, p)), cap)[:len], nil
+}
+
+// FreeSlice gives back a slice that MakeSlice returned, or any s[:k] of it, on whatever heap. nil
+// and slices without capacity are left alone. It panics with a *MisuseError when s is no live slice.
+func FreeSlice[T any](s []T) {
+	if size := uintptr(cap(s)) * unsafe.Sizeof(*new(T)); size > 0 {
+		freeTyped("FreeSlice", uintptr(unsafe.Pointer(unsafe.SliceData(s))), size)
+	}
+}
+
+// freeTyped gives back the block of n bytes at p. Its class must be that of n.
+func freeTyped(op string, p, n uintptr) {
+	h := heapOf(p)
+	if h == nil {
+		panic(misuse(op, ForeignAddress, p))
+	}
+	if n-smallest <= sizeclass.MaxSmall-smallest {
+		e := mheap.EntryOf(p)
+		if class := e.Class(); class.Size() == sizeclass.Of(n) {
+			if state := e.LiveSlot(class, p); state != 0 {
+				h.freeSlot(op, class, p, state, n)
+				return
+			}
+		}
+	}
+	if e := h.liveBlock(op, p); goodSize(n) != usableSize(e, p) {
+		panic(misuse(op, SizeMismatch, p))
+	}
+	h.free(op, p, n)
+}
