@@ -100,7 +100,7 @@ func (h *Heap) allocSmall(class mheap.SpanClass, n uintptr) (uintptr, error) {
 	if p != 0 {
 		return p, nil
 	}
-	return h.insist(n, func() (uintptr, error) { return h.caches.Alloc(class, n) })
+	return h.insist(n, func() (uintptr, error) { return h.caches.Alloc(nil, class, n) })
 }
 
 func (h *Heap) allocTiny(n uintptr) (uintptr, error) {
@@ -110,7 +110,7 @@ func (h *Heap) allocTiny(n uintptr) (uintptr, error) {
 	if p != 0 {
 		return p, nil
 	}
-	return h.insist(n, func() (uintptr, error) { return h.caches.AllocTiny(n) })
+	return h.insist(n, func() (uintptr, error) { return h.caches.AllocTiny(nil, n) })
 }
 
 // allocLarge returns the address of an object that has a span of its own, at a multiple of align.

@@ -78,6 +78,8 @@ type MisuseError struct {
 	Op   string  // what was called, "Free" for example
 	Addr uintptr // the address it was called with
 
+	Index int // FreeBatch: the block's place in the batch
+
 	// The span that holds the address, where there is one.
 	SpanBase  uintptr // address of its first byte
 	SpanBytes uintptr // its length
@@ -87,7 +89,11 @@ type MisuseError struct {
 
 // Error returns one line that tells everything the MisuseError knows.
 func (e *MisuseError) Error() string {
-	text := fmt.Sprintf("spanheap: %s: %v: address %#x", e.Op, e.Kind, e.Addr)
+	op := e.Op
+	if op == "FreeBatch" {
+		op = fmt.Sprintf("FreeBatch: block %d", e.Index)
+	}
+	text := fmt.Sprintf("spanheap: %s: %v: address %#x", op, e.Kind, e.Addr)
 	switch {
 	case e.SpanBase == 0 && e.Kind == ForeignAddress:
 		return text + " is of no heap"

@@ -26,7 +26,7 @@ func (h *Heap) Free(b []byte) {
 				ok := c.Push(class, p, state, n)
 				h.caches.Leave(c)
 				if !ok {
-					h.caches.Free(class, p, state, n)
+					h.caches.Free(nil, class, p, state, n)
 				}
 				return
 			}
@@ -83,7 +83,7 @@ func (h *Heap) freeSlot(op string, class mheap.SpanClass, p, state, n uintptr) {
 	ok := c.Push(class, p, state, n)
 	h.caches.Leave(c)
 	if !ok {
-		h.caches.Free(class, p, state, n)
+		h.caches.Free(nil, class, p, state, n)
 	}
 }
 
@@ -138,7 +138,7 @@ func blockBytes(e mheap.Entry) uintptr {
 	if e.Class().Large() {
 		return e.Span().Bytes()
 	}
-	return uintptr(e.Class().Layout().Bytes)
+	return e.Class().Layout().Bytes
 }
 
 // misuse makes the error for a call with address p.

@@ -53,6 +53,27 @@ func (c *Cache) Pop(class mheap.SpanClass, n uintptr) uintptr {
 	return s.Addr
 }
 
+// PopRun takes up to count slots of the class for n bytes each, and returns them, still Held, the one
+// to use first last; they are the caller's, and the result is valid until the cache is used again.
+func (c *Cache) PopRun(class mheap.SpanClass, n uintptr, count int) []mheap.Slot {
+	b := &c.bins[class]
+	k := min((b.top-b.base)/slotSize, uintptr(count))
+	if c.countdown < int(k*n) {
+		return nil
+	}
+	c.countdown -= int(k * n)
+	b.top -= k * slotSize
+	b.requested += k * n
+	b.allocs += k
+	return slotsAt(b.top, k)
+}
+
+// Room returns how many slots of the class can be pushed.
+func (c *Cache) Room(class mheap.SpanClass) int {
+	b := &c.bins[class]
+	return int((b.end - b.top) / slotSize)
+}
+
 // Push puts the Held slot of a block of n bytes on the magazine of the class. It tells whether
 // there was room.
 func (c *Cache) Push(class mheap.SpanClass, addr, state, n uintptr) bool {

@@ -28,11 +28,7 @@ func procUnpin()
 
 // Enter pins the caller and returns the cache of its P.
 func (s *Set) Enter() *Cache {
-	id := procPin()
-	if id >= MaxCaches {
-		return &nobody
-	}
-	return s.caches[id].Load()
+	return s.caches[min(uint(procPin()), MaxCaches)]
 }
 
 // Leave unpins the caller. It may not use c any more.
@@ -50,7 +46,7 @@ func (s *Set) owner() int {
 // a pinned goroutine does not stop.
 func (s *Set) seize(ids []int) {
 	for _, id := range ids {
-		s.caches[id].Store(&nobody)
+		s.find(id, &nobody)
 	}
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
@@ -60,7 +56,7 @@ func (s *Set) seize(ids []int) {
 func (s *Set) restore(ids []int) {
 	for _, id := range ids {
 		if c := s.all[id]; c != nil {
-			s.caches[id].Store(c)
+			s.find(id, c)
 		}
 	}
 }

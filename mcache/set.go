@@ -3,6 +3,7 @@ package mcache
 import (
 	"runtime"
 	"sync/atomic"
+	"unsafe"
 
 	"github.com/spanheap/spanheap/internal/lockrank"
 	"github.com/spanheap/spanheap/mcentral"
@@ -15,16 +16,20 @@ import (
 // path, which makes it one. Where that cannot be, for an owner of too high a number or for want of
 // memory, blocks come straight from the centrals and go straight back.
 type Set struct {
-	caches [MaxCaches]atomic.Pointer[Cache] // what Enter finds: the owner's cache, or nobody
+	caches [MaxCaches + 1]*Cache // what Enter finds: the owner's cache, or nobody; written by find
 
 	heap     *mheap.Heap
 	centrals [mheap.NumSpanClasses]mcentral.Central
 	direct   [mheap.NumSpanClasses]directCounts
 	locks    ownerLocks
 
-	mu  lockrank.Mutex    // guards what follows, and who is in caches
-	all [MaxCaches]*Cache // every cache made, by owner
-	top int               // no cache has this number or a higher one
+	mu     lockrank.Mutex    // guards what follows, and who is in caches
+	closed bool              // nothing is given back any more
+	all    [MaxCaches]*Cache // every cache made, by owner
+	top    int               // no cache has this number or a higher one
+
+	locals []*Cache // every cache made for Lease
+	idle   []*Cache // those of them that nobody has
 }
 
 // directCounts counts the blocks of a class that no cache has counted.
@@ -41,7 +46,7 @@ func (s *Set) Init(heap *mheap.Heap) {
 	s.heap = heap
 	s.mu.Init(lockrank.CacheSet)
 	for i := range s.caches {
-		s.caches[i].Store(&nobody)
+		s.caches[i] = &nobody
 	}
 	for i := range s.centrals {
 		s.centrals[i].Init(heap, mheap.SpanClass(i))
@@ -57,20 +62,37 @@ func (s *Set) join() bool {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.closed {
+		return false
+	}
 	if s.all[id] != nil {
 		return true
 	}
-	p, err := s.heap.Meta().Alloc(cacheSize)
+	c, err := s.newCache()
 	if err != nil {
 		return false
 	}
-	c := cacheAt(p)
 	c.id = id
-	c.countdown = interval
 	s.all[id] = c
 	s.top = max(s.top, id+1)
-	s.caches[id].Store(c)
+	s.find(id, c)
 	return true
+}
+
+func (s *Set) newCache() (*Cache, error) {
+	p, err := s.heap.Meta().Alloc(cacheSize)
+	if err != nil {
+		return nil, err
+	}
+	c := cacheAt(p)
+	c.countdown = interval
+	return c, nil
+}
+
+// find makes c the cache that owner id finds. Enter reads the place by a plain load: the pointer
+// leads it to what c held when it was stored.
+func (s *Set) find(id int, c *Cache) {
+	atomic.StorePointer((*unsafe.Pointer)(unsafe.Pointer(&s.caches[id])), unsafe.Pointer(c))
 }
 
 // tick does what must happen now and then: a cache calls it every interval of bytes, not pinned.
@@ -161,6 +183,8 @@ func (s *Set) Close() {
 	s.seize(ids)
 	s.restore(ids)
 	s.top = 0
+	s.locals, s.idle = nil, nil
+	s.closed = true
 }
 
 // owners returns how many owners there can be at the moment.

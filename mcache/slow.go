@@ -20,18 +20,33 @@ const (
 
 // magazineLimits returns the room of a magazine of the class, in slots.
 func magazineLimits(class mheap.SpanClass) (fill, swing uintptr) {
-	size := uintptr(class.Layout().Bytes)
+	size := class.Layout().Bytes
 	fill = max(firstSlots, min(fillMaxSlots, fillMaxBytes/size))
 	swing = max(firstSlots, min(swingMaxSlots, swingMaxBytes/size))
 	return fill, swing
 }
 
-// Alloc returns a Live slot of the class for n bytes: the way when Pop has none. The error is the
-// operating system's.
-func (s *Set) Alloc(class mheap.SpanClass, n uintptr) (uintptr, error) {
+// enter returns own, a cache that is the caller's already, or else, for nil, what Enter does.
+func (s *Set) enter(own *Cache) *Cache {
+	if own != nil {
+		return own
+	}
+	return s.Enter()
+}
+
+// leave undoes enter.
+func (s *Set) leave(own, c *Cache) {
+	if own == nil {
+		s.Leave(c)
+	}
+}
+
+// Alloc returns a Live slot of the class for n bytes: the way when Pop has none. own is the caller's
+// own cache, or nil for its P's. The error is the operating system's.
+func (s *Set) Alloc(own *Cache, class mheap.SpanClass, n uintptr) (uintptr, error) {
 	ticked := false
 	for {
-		c := s.Enter()
+		c := s.enter(own)
 		if c == &nobody {
 			s.Leave(c)
 			if !s.join() {
@@ -53,18 +68,18 @@ func (s *Set) Alloc(class mheap.SpanClass, n uintptr) (uintptr, error) {
 		if p == 0 {
 			b.span = nil
 		}
-		s.Leave(c)
+		s.leave(own, c)
 		if p != 0 {
 			if ticked {
 				s.tick()
 			}
 			return p, nil
 		}
-		if fill, _ := magazineLimits(class); room < fill && !s.enlarge(class, room) {
+		if fill, _ := magazineLimits(class); room < fill && !s.enlarge(own, class, room) {
 			s.putBack(class, span)
 			return s.allocDirect(class, n)
 		}
-		if err := s.supply(class, span); err != nil {
+		if err := s.supply(own, class, span); err != nil {
 			return 0, err
 		}
 	}
@@ -72,16 +87,16 @@ func (s *Set) Alloc(class mheap.SpanClass, n uintptr) (uintptr, error) {
 
 // supply exchanges the span, which is used up, for one with room and leaves it with the caller's
 // cache.
-func (s *Set) supply(class mheap.SpanClass, span *mheap.Span) error {
+func (s *Set) supply(own *Cache, class mheap.SpanClass, span *mheap.Span) error {
 	span, err := s.centrals[class].Exchange(span)
 	if err != nil {
 		return err
 	}
-	c := s.Enter()
+	c := s.enter(own)
 	if b := &c.bins[class]; c != &nobody && b.span == nil {
 		b.span, span = span, nil
 	}
-	s.Leave(c)
+	s.leave(own, c)
 	s.putBack(class, span)
 	return nil
 }
@@ -92,11 +107,11 @@ func (s *Set) putBack(class mheap.SpanClass, span *mheap.Span) {
 	}
 }
 
-// Free puts the Held slot of a block of n bytes where the next Alloc finds it: the way when Push
-// has no room.
-func (s *Set) Free(class mheap.SpanClass, addr, state, n uintptr) {
+// Free puts the Held slot of a block of n bytes where the next Alloc finds it: the way when Push has
+// no room. own is the caller's own cache, or nil for its P's.
+func (s *Set) Free(own *Cache, class mheap.SpanClass, addr, state, n uintptr) {
 	for {
-		c := s.Enter()
+		c := s.enter(own)
 		if c == &nobody {
 			s.Leave(c)
 			if !s.join() {
@@ -106,15 +121,15 @@ func (s *Set) Free(class mheap.SpanClass, addr, state, n uintptr) {
 			continue
 		}
 		if c.Push(class, addr, state, n) {
-			s.Leave(c)
+			s.leave(own, c)
 			return
 		}
 		b := &c.bins[class]
 		room := (b.end - b.base) / slotSize
 		if _, swing := magazineLimits(class); room == 0 || b.refilled && room < swing {
 			b.refilled = false
-			s.Leave(c)
-			if !s.enlarge(class, room) && room == 0 {
+			s.leave(own, c)
+			if !s.enlarge(own, class, room) && room == 0 {
 				s.freeDirect(class, addr, state, n)
 				return
 			}
@@ -126,7 +141,7 @@ func (s *Set) Free(class mheap.SpanClass, addr, state, n uintptr) {
 		b.top -= k * slotSize
 		copy(run[:], slotsAt(b.top, k))
 		c.Push(class, addr, state, n)
-		s.Leave(c)
+		s.leave(own, c)
 		s.centrals[class].Return(run[:k])
 		return
 	}
@@ -134,14 +149,14 @@ func (s *Set) Free(class mheap.SpanClass, addr, state, n uintptr) {
 
 // enlarge gives the caller's cache a magazine of twice the room for the class, if it still has one
 // of that room. It tells whether there was memory.
-func (s *Set) enlarge(class mheap.SpanClass, room uintptr) bool {
+func (s *Set) enlarge(own *Cache, class mheap.SpanClass, room uintptr) bool {
 	wanted := max(firstSlots, 2*room)
 	p, err := s.heap.Meta().Alloc(wanted * slotSize)
 	if err != nil {
 		return false
 	}
 	spare, spareRoom := p, wanted
-	c := s.Enter()
+	c := s.enter(own)
 	if b := &c.bins[class]; c != &nobody && (b.end-b.base)/slotSize == room {
 		held := (b.top - b.base) / slotSize
 		copy(slotsAt(p, wanted), slotsAt(b.base, held))
@@ -150,7 +165,7 @@ func (s *Set) enlarge(class mheap.SpanClass, room uintptr) bool {
 		b.base = p
 		b.end = p + wanted*slotSize
 	}
-	s.Leave(c)
+	s.leave(own, c)
 	if spareRoom > 0 {
 		s.heap.Meta().Free(spare, spareRoom*slotSize)
 	}

@@ -29,10 +29,10 @@ func (c *Cache) PopTiny(n uintptr) uintptr {
 }
 
 // AllocTiny returns n bytes, TinyMax at most, for a noscan block: the way when PopTiny has none. A
-// new slot is shared out from now on, and the one before is closed. The error is the operating
-// system's.
-func (s *Set) AllocTiny(n uintptr) (uintptr, error) {
-	addr, err := s.Alloc(mheap.Tiny, n) // the slot, and the count of its first block
+// new slot is shared out from now on, and the one before is closed. own is the caller's own cache, or
+// nil for its P's. The error is the operating system's.
+func (s *Set) AllocTiny(own *Cache, n uintptr) (uintptr, error) {
+	addr, err := s.Alloc(own, mheap.Tiny, n) // the slot, and the count of its first block
 	if err != nil {
 		return 0, err
 	}
@@ -42,12 +42,12 @@ func (s *Set) AllocTiny(n uintptr) (uintptr, error) {
 	mheap.AllocTiny(state, left)
 
 	t := tinyBlock{addr: addr, state: state, left: left}
-	c := s.Enter()
+	c := s.enter(own)
 	if c != &nobody {
 		t.frees = c.tiny.frees
 		c.tiny, t = t, c.tiny
 	}
-	s.Leave(c)
+	s.leave(own, c)
 	s.closeTiny(t)
 	return addr + left, nil
 }
@@ -84,5 +84,5 @@ func (s *Set) closeTiny(t tinyBlock) {
 // freeTinySlot frees a slot whose blocks are all gone.
 func (s *Set) freeTinySlot(addr, state uintptr) {
 	mheap.FreeSlot(state)
-	s.Free(mheap.Tiny, addr, state, 0)
+	s.Free(nil, mheap.Tiny, addr, state, 0)
 }

@@ -93,6 +93,9 @@ func (s *Set) each(f func(*Cache)) {
 			f(c)
 		}
 	}
+	for _, c := range s.locals {
+		f(c)
+	}
 }
 
 // load reads a word that the owner of a cache may be writing.

@@ -85,12 +85,14 @@ func (e Entry) Slot(p uintptr) (state uintptr, first bool) {
 func (e Entry) LiveSlot(class SpanClass, p uintptr) uintptr {
 	l := &layouts[class]
 	offset := e.Offset(p)
-	i := uintptr(uint64(offset) * uint64(l.magic) >> 32)
-	state := uintptr(e>>16) + i
-	if e.Class() != class || i*uintptr(l.Bytes) != offset || *byteAt(state) != Live {
+	i := uintptr(uint64(offset) * l.magic >> 32)
+	if SpanClass(e) != class || i*l.Bytes != offset {
 		return 0
 	}
-	return state
+	if state := uintptr(e>>16) + i; *byteAt(state) == Live {
+		return state
+	}
+	return 0
 }
 
 // InUse tells whether the page belongs to a span in use.

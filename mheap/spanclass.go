@@ -38,11 +38,11 @@ func (sc SpanClass) Large() bool { return sc <= LargeNoscan }
 
 // Layout is the arithmetic of a span class. It is fixed; the table of it is read on every free.
 type Layout struct {
-	magic  uint32 // reciprocal of Bytes: offset*magic>>32 is offset/Bytes for offsets in the span
-	Bytes  uint32 // of a slot; 0 for large objects
-	Pages  uint32 // of a span; 0 for large objects
-	Slots  uint32 // of a span
-	stride uint32 // shift from a slot's number to the offset of its state
+	magic  uint64  // reciprocal of Bytes: offset*magic>>32 is offset/Bytes for offsets in the span
+	Bytes  uintptr // of a slot; 0 for large objects
+	Pages  uint32  // of a span; 0 for large objects
+	Slots  uint32  // of a span
+	stride uint32  // shift from a slot's number to the offset of its state
 }
 
 // layouts has a place for every value of a SpanClass, so that looking one up needs no check.
@@ -53,8 +53,8 @@ func makeLayouts() (t [256]Layout) {
 	t[LargeNoscan] = Layout{Slots: 1}
 	for c := 1; c < sizeclass.NumClasses; c++ {
 		l := Layout{
-			magic: sizeclass.Magic[c],
-			Bytes: uint32(sizeclass.Size[c]),
+			magic: uint64(sizeclass.Magic[c]),
+			Bytes: uintptr(sizeclass.Size[c]),
 			Pages: uint32(sizeclass.Pages[c]),
 			Slots: uint32(sizeclass.Pages[c]) * PageSize / uint32(sizeclass.Size[c]),
 		}
@@ -68,7 +68,7 @@ func makeLayouts() (t [256]Layout) {
 func (sc SpanClass) Layout() *Layout { return &layouts[sc] }
 
 // Tail returns how many bytes at the end of a span are too short for a slot.
-func (l *Layout) Tail() uintptr { return uintptr(l.Pages)<<PageShift - uintptr(l.Slots*l.Bytes) }
+func (l *Layout) Tail() uintptr { return uintptr(l.Pages)<<PageShift - uintptr(l.Slots)*l.Bytes }
 
 // stateBytes returns how long the states of a span are. A place behind the last slot's keeps
 // addresses in the span's tail from leading past the end.
@@ -76,8 +76,8 @@ func (l *Layout) stateBytes() uintptr { return uintptr(l.Slots+1) << l.stride }
 
 // Slot returns which slot the byte at offset in the span lies in, and whether the slot begins there.
 func (l *Layout) Slot(offset uintptr) (i uintptr, first bool) {
-	i = uintptr(uint64(offset) * uint64(l.magic) >> 32)
-	return i, i*uintptr(l.Bytes) == offset
+	i = uintptr(uint64(offset) * l.magic >> 32)
+	return i, i*l.Bytes == offset
 }
 
 // Stride returns the offset of the state of slot i.

@@ -20,7 +20,7 @@ func (s *Span) Take(dst []Slot) int {
 		}
 		if *byteAt(state) == InSpan {
 			*byteAt(state) = Held
-			dst[n] = Slot{s.base + i*uintptr(l.Bytes), state}
+			dst[n] = Slot{s.base + i*l.Bytes, state}
 			n++
 		}
 		i++

@@ -1,0 +1,34 @@
+.DEFAULT_GOAL := help
+WASM_EXEC := $(shell go env GOROOT)/lib/wasm/go_js_wasm_exec
+FUZZTIME ?= 60s
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+build: ## build everything
+	go build ./...
+test: ## run all tests
+	go test ./...
+race: ## run all tests under the race detector
+	go test -race ./...
+portable: ## run all tests with caches under locks instead of pinning
+	go test -tags spanheap_portable ./...
+debug: ## run all tests with the lock order checked
+	go test -tags spanheap_debug ./...
+test-386: ## run all tests as a 32-bit program
+	GOARCH=386 go test ./...
+test-js: ## run all tests as js/wasm, under Node
+	GOOS=js GOARCH=wasm go test -exec "$(WASM_EXEC)" ./...
+fuzz: ## fuzz each target for FUZZTIME (60s)
+	@for target in FuzzHeap:. FuzzPages:./mheap FuzzRead:./internal/trace; do go test -run '^$$' -fuzz "^$${target%%:*}$$" -fuzztime $(FUZZTIME) "$${target#*:}" || exit 1; done
+bench: ## run the benchmarks beside other allocators and write bench/results
+	cd bench && go run ./cmd/spanbench
+bench-short: ## run the benchmarks in short
+	cd bench && go run ./cmd/spanbench -short
+gen: ## write the size-class tables
+	go generate ./...
+lint: ## vet for every system, and check the formatting
+	@test -z "$$(gofmt -l .)" || { gofmt -l .; exit 1; }
+	@for os in linux/amd64 linux/386 linux/arm64 linux/s390x darwin/arm64 windows/amd64 freebsd/amd64 netbsd/amd64 openbsd/amd64 dragonfly/amd64 js/wasm wasip1/wasm; do echo "vet $$os"; GOOS=$${os%/*} GOARCH=$${os#*/} go vet ./... || exit 1; done
+cover: ## show how much of the code the tests reach
+	go test -coverpkg ./... -coverprofile cover.out ./... && go tool cover -func cover.out | tail -n 1
+.PHONY: help build test race portable debug test-386 test-js fuzz bench bench-short gen lint cover

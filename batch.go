@@ -1,0 +1,109 @@
+package spanheap
+
+import (
+	"fmt"
+
+	"github.com/spanheap/spanheap/mcache"
+	"github.com/spanheap/spanheap/mheap"
+	"github.com/spanheap/spanheap/sizeclass"
+)
+
+// Batches: many blocks for one pin.
+
+// runLength is how many blocks of a batch are dealt with while pinned.
+const runLength = 64
+
+// AllocBatch fills dst with blocks of n bytes whose contents are undefined, and returns how many it
+// made: len(dst), or fewer with the error that kept it from going on; those it made stay valid.
+// See AllocUninit.
+func (h *Heap) AllocBatch(n int, dst [][]byte) (int, error) {
+	made := 0
+	for made < len(dst) {
+		if uint(n-smallest) <= sizeclass.MaxSmall-smallest {
+			class := mheap.ClassOf(sizeclass.Of(uintptr(n)), true)
+			c := h.caches.Enter()
+			made += popRun(c, class, uintptr(n), dst[made:min(len(dst), made+runLength)])
+			h.caches.Leave(c)
+			if made == len(dst) {
+				break
+			}
+		}
+		b, err := h.AllocUninit(n)
+		if err != nil {
+			return made, fmt.Errorf("block %d of %d: %w", made, len(dst), err)
+		}
+		dst[made] = b
+		made++
+	}
+	return made, nil
+}
+
+// popRun pops as many slots as there are, up to len(dst).
+func popRun(c *mcache.Cache, class mheap.SpanClass, n uintptr, dst [][]byte) int {
+	slots := c.PopRun(class, n, len(dst))
+	for i := range slots {
+		s := &slots[len(slots)-1-i]
+		mheap.SetSlotState(s.State, mheap.Live)
+		raceAlloc(s.Addr, n)
+		dst[i] = bytesAt(s.Addr, int(n))
+	}
+	return len(slots)
+}
+
+// FreeBatch gives back blocks of h, in order, as Free does each of them; nil ones are left alone. It
+// panics with a *MisuseError at the first that is no live block, whose Index tells its place: the
+// blocks before it are freed then, it and those behind it are not.
+func (h *Heap) FreeBatch(bs [][]byte) {
+	for i := 0; i < len(bs); {
+		n := uintptr(cap(bs[i]))
+		if n-smallest <= sizeclass.MaxSmall-smallest {
+			class := mheap.ClassOf(sizeclass.Of(n), true)
+			c := h.caches.Enter()
+			freed := h.pushRun(c, class, bs[i:min(len(bs), i+runLength)])
+			h.caches.Leave(c)
+			if i += freed; freed > 0 {
+				continue
+			}
+		}
+		h.freeOne(bs[i], i)
+		i++
+	}
+}
+
+// pushRun frees the blocks that head bs as long as they are live, of the class, and find room.
+func (h *Heap) pushRun(c *mcache.Cache, class mheap.SpanClass, bs [][]byte) int {
+	room := c.Room(class)
+	for i, b := range bs {
+		p, n := addressOf(b), uintptr(cap(b))
+		if i == room || n-smallest > sizeclass.MaxSmall-smallest || mheap.ClassOf(sizeclass.Of(n), true) != class {
+			return i
+		}
+		a := mheap.ArenaOf(p)
+		if a == nil || a.Heap != h.id {
+			return i
+		}
+		state := a.Entry(p).LiveSlot(class, p)
+		if state == 0 {
+			return i
+		}
+		raceFree(p, n)
+		if !mheap.FreeSlot(state) {
+			return i
+		}
+		c.Push(class, p, state, n)
+	}
+	return len(bs)
+}
+
+// freeOne frees the block that stands at place i of a batch.
+func (h *Heap) freeOne(b []byte, i int) {
+	defer func() {
+		if r := recover(); r != nil {
+			if m, ok := r.(*MisuseError); ok {
+				m.Op, m.Index = "FreeBatch", i
+			}
+			panic(r)
+		}
+	}()
+	h.Free(b)
+}

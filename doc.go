@@ -1,0 +1,64 @@
+// Package spanheap allocates memory outside the Go heap: blocks of bytes and typed values that the
+// garbage collector neither sees nor walks, allocated and freed by hand. It is TCMalloc's design in
+// pure Go, without cgo (Ghemawat and Menage, TCMalloc: Thread-Caching Malloc, 2005), in the shape
+// that the Go runtime gave it. Every free is checked.
+//
+// # Words
+//
+//	page        8 KiB, the unit of the page heap
+//	arena       a reserved, aligned stretch of address space, 64 MiB (4 MiB on 32-bit systems and wasm)
+//	span        a run of pages: free, or cut into slots of one size class, or one large object
+//	size class  one slot size with its span length; class 0 is a large object, above 32 KiB
+//	span class  size class and whether its slots hold off-heap references: class<<1 | noscan
+//	slot        one object's place in a span, with a byte of state outside it
+//	magazine    a stack of free slots of one span class
+//	mcache      one owner's magazines and the spans that fill them, used without a lock; the owner is a P
+//	mcentral    all spans of one span class: the lists with room (nonempty), the list without (empty)
+//	mheap       all pages: the tree of free spans that are backed (free), of those given back (scav)
+//
+// # Layers
+//
+//	spanheap         the API, what callers may get wrong, the report
+//	└─ mcache        per P, no lock; a magazine runs empty or full
+//	   └─ mcentral   per span class, one lock; a span runs out of slots, or gets its last one back
+//	      └─ mheap   one lock; records and the page map, read without a lock by every free
+//	         ├─ sizeclass   generated tables and arithmetic, no state
+//	         └─ arena       address space, the only code that talks to the operating system
+//
+// # The life of an allocation
+//
+//  1. The size leads to its class by one table load.
+//  2. The goroutine is pinned to its P, a slot popped from the P's magazine of the class, its state
+//     set to Live by a plain store, and the goroutine unpinned. No lock, no atomic read-modify-write.
+//  3. The magazine is empty: still pinned, it is filled from the P's span of the class.
+//  4. The span is used up: unpinned, it is exchanged at the mcentral for the fullest span with room;
+//     pinned again, perhaps to another P, everything is looked at again.
+//  5. No span has room: the mheap takes the smaller best fit of its two trees, joins neighbours when
+//     nothing fits, grows by an arena when that fails too. Memory is committed when it is first used.
+//
+// Objects above 32 KiB come from the mheap, through a few spans that each P keeps of those it freed.
+// Noscan blocks under 8 bytes share 16-byte slots.
+//
+// # The life of a free
+//
+//  1. The address leads to the page map's entry, the entry to class, slot and state, without a lock.
+//     Each step refuses what is no block: a foreign address, one inside a block, one that is free.
+//  2. One atomic add takes the state from Live to Held; of several goroutines that free one block
+//     one sees it happen, the others panic with a MisuseError.
+//  3. Pinned, the slot is pushed onto the P's magazine: whoever frees, it is his P's next allocation.
+//  4. The magazine is full: it grows, if it ran empty since it last was; or a run of slots goes back to
+//     the spans, under the mcentral's lock. A span with its first free slot becomes nonempty, one
+//     with its last slot back goes to the mheap, but for a spare one per class.
+//
+// So what a P holds is bounded, whoever allocates and whoever frees. Caches of Ps that GOMAXPROCS
+// took away, and all caches on Release, are emptied by others: who enters such a cache finds an
+// empty one in its place, and once the world has been stopped nobody can be in it any more.
+//
+// # The sum that closes
+//
+//	Live + Rounding + SpanTail + CachedSlots + CentralSlots + FreePages + Metadata = Backed
+//	Backed + Released = Mapped
+//	Mapped + Untouched = Reserved
+//
+// Stats reads it, Verify recounts it from the raw structures. Lock order: internal/lockrank.
+package spanheap

@@ -1,0 +1,140 @@
+package spanheap
+
+import (
+	"fmt"
+	"runtime"
+
+	"github.com/spanheap/spanheap/mcache"
+	"github.com/spanheap/spanheap/mheap"
+	"github.com/spanheap/spanheap/sizeclass"
+)
+
+// Local is a cache that one goroutine has to itself: a worker's, a shard's, an event loop's. Its
+// methods need not pin the goroutine to its P, which is the largest part of what Heap's cost. The
+// blocks are ordinary blocks of the heap: anyone may free them, by any way, and a Local frees any
+// block of its heap.
+//
+// A Local must not be used by two goroutines at once; builds with the race detector or the tag
+// spanheap_debug report it when it is. What it holds, Release cannot collect; Close gives it back.
+// A Local that is dropped without Close is closed when the collector finds it.
+type Local struct {
+	use     localUse
+	cache   *mcache.Cache // nil after Close
+	heap    *Heap
+	cleanup runtime.Cleanup
+}
+
+// Local returns a new cache for the calling goroutine, or for another that it is handed to. Errors:
+// ErrOutOfMemory, ErrClosed.
+func (h *Heap) Local() (*Local, error) {
+	c, err := h.caches.Lease()
+	if err != nil {
+		return nil, refuse(0, err)
+	}
+	l := &Local{cache: c, heap: h}
+	l.cleanup = runtime.AddCleanup(l, h.caches.Return, c)
+	return l, nil
+}
+
+// Close gives back what the Local holds. It must not be used any more; its blocks live on. Closing
+// it twice returns ErrClosed.
+func (l *Local) Close() error {
+	l.use.begin()
+	defer l.use.end()
+	if l.cache == nil {
+		return fmt.Errorf("spanheap: local: %w", ErrClosed)
+	}
+	l.cleanup.Stop()
+	l.heap.caches.Return(l.cache)
+	l.cache = nil
+	runtime.KeepAlive(l)
+	return nil
+}
+
+// AllocUninit returns a block of n bytes whose contents are undefined. See Heap.AllocUninit.
+func (l *Local) AllocUninit(n int) ([]byte, error) {
+	if c := l.cache; uint(n-smallest) <= sizeclass.MaxSmall-smallest && c != nil {
+		l.use.begin()
+		p := c.Pop(mheap.ClassOf(sizeclass.Of(uintptr(n)), true), uintptr(n))
+		l.use.end()
+		if p != 0 {
+			raceAlloc(p, uintptr(n))
+			return bytesAt(p, n), nil
+		}
+	}
+	return l.allocBytes(n, false)
+}
+
+// Alloc returns a block of n zeroed bytes. See Heap.Alloc.
+func (l *Local) Alloc(n int) ([]byte, error) {
+	if c := l.cache; uint(n-smallest) <= sizeclass.MaxSmall-smallest && c != nil {
+		l.use.begin()
+		p := c.Pop(mheap.ClassOf(sizeclass.Of(uintptr(n)), true), uintptr(n))
+		l.use.end()
+		if p != 0 {
+			raceAlloc(p, uintptr(n))
+			b := bytesAt(p, n)
+			clear(b)
+			return b, nil
+		}
+	}
+	return l.allocBytes(n, true)
+}
+
+// allocBytes is the way when there is no slot at hand, or none for the size.
+func (l *Local) allocBytes(n int, zero bool) ([]byte, error) {
+	c, h := l.cache, l.heap
+	if c == nil {
+		return nil, fmt.Errorf("spanheap: local: %w", ErrClosed)
+	}
+	if n <= 0 || n > sizeclass.MaxSmall {
+		return h.allocBytes(n, zero)
+	}
+	size := uintptr(n)
+	p, err := h.insist(size, func() (uintptr, error) {
+		l.use.begin()
+		defer l.use.end()
+		if n >= smallest {
+			return h.caches.Alloc(c, mheap.ClassOf(sizeclass.Of(size), true), size)
+		}
+		if p := c.PopTiny(size); p != 0 {
+			return p, nil
+		}
+		return h.caches.AllocTiny(c, size)
+	})
+	runtime.KeepAlive(l)
+	if err != nil {
+		return nil, err
+	}
+	raceAlloc(p, size)
+	b := bytesAt(p, n)
+	if zero {
+		clear(b)
+	}
+	return b, nil
+}
+
+// Free gives back a block of the Local's heap, whoever allocated it. See Heap.Free.
+func (l *Local) Free(b []byte) {
+	p, n := addressOf(b), uintptr(cap(b))
+	if c := l.cache; n-smallest <= sizeclass.MaxSmall-smallest && c != nil {
+		class := mheap.ClassOf(sizeclass.Of(n), true)
+		if a := mheap.ArenaOf(p); a != nil && a.Heap == l.heap.id {
+			if state := a.Entry(p).LiveSlot(class, p); state != 0 {
+				raceFree(p, n)
+				if !mheap.FreeSlot(state) {
+					panic(misuse("Free", DoubleFree, p))
+				}
+				l.use.begin()
+				ok := c.Push(class, p, state, n)
+				if !ok {
+					l.heap.caches.Free(c, class, p, state, n)
+				}
+				l.use.end()
+				runtime.KeepAlive(l)
+				return
+			}
+		}
+	}
+	l.heap.Free(b)
+}
