@@ -17,7 +17,7 @@ type largeEntry struct {
 }
 
 // maxLargeBytes bounds the large spans that one cache keeps.
-const maxLargeBytes = 1 << 20
+const maxLargeBytes = 256 << 10
 
 func (l *largeSlots) take(npages uintptr) *mheap.Span {
 	e := &l.entries[npages%uintptr(len(l.entries))]

@@ -6,24 +6,26 @@ import "github.com/spanheap/spanheap/mheap"
 // cache. They may wait and call the operating system, so they do their work between a Leave and an
 // Enter, and look again, since they may be on another P by then.
 
-// A magazine has room for a power of two of slots, so many at first, up to fillMax bytes' worth
-// while blocks are only allocated, and up to swingMax bytes' worth when it runs full and empty in
-// turn: then a larger one saves the way to the central and back.
+// A magazine has room for a few slots at first. It doubles up to fillMax bytes' worth while blocks are
+// only allocated, and up to swingMax bytes' worth when it runs full and empty in turn: then a larger
+// one saves the way to the central and back.
 const (
 	firstSlots = 8
 
 	fillMaxBytes  = 16 << 10
 	fillMaxSlots  = 2 * maxFill
-	swingMaxBytes = 256 << 10
+	swingMaxBytes = 64 << 10
 	swingMaxSlots = 1024
+
+	leastSlots = 2 // of any magazine, however large the slots
 )
 
-// magazineLimits returns the room of a magazine of the class, in slots.
-func magazineLimits(class mheap.SpanClass) (fill, swing uintptr) {
+// magazineRoom is how many slots a magazine of the class has room for.
+func magazineRoom(class mheap.SpanClass) (first, fill, swing uintptr) {
 	size := class.Layout().Bytes
-	fill = max(firstSlots, min(fillMaxSlots, fillMaxBytes/size))
-	swing = max(firstSlots, min(swingMaxSlots, swingMaxBytes/size))
-	return fill, swing
+	fill = max(leastSlots, min(fillMaxSlots, fillMaxBytes/size))
+	swing = max(leastSlots, min(swingMaxSlots, swingMaxBytes/size))
+	return min(firstSlots, fill), fill, swing
 }
 
 // enter returns own, a cache that is the caller's already, or else, for nil, what Enter does.
@@ -75,7 +77,7 @@ func (s *Set) Alloc(own *Cache, class mheap.SpanClass, n uintptr) (uintptr, erro
 			}
 			return p, nil
 		}
-		if fill, _ := magazineLimits(class); room < fill && !s.enlarge(own, class, room) {
+		if _, fill, _ := magazineRoom(class); room < fill && !s.enlarge(own, class, room) {
 			s.putBack(class, span)
 			return s.allocDirect(class, n)
 		}
@@ -126,7 +128,7 @@ func (s *Set) Free(own *Cache, class mheap.SpanClass, addr, state, n uintptr) {
 		}
 		b := &c.bins[class]
 		room := (b.end - b.base) / slotSize
-		if _, swing := magazineLimits(class); room == 0 || b.refilled && room < swing {
+		if _, _, swing := magazineRoom(class); room == 0 || b.refilled && room < swing {
 			b.refilled = false
 			s.leave(own, c)
 			if !s.enlarge(own, class, room) && room == 0 {
@@ -150,7 +152,8 @@ func (s *Set) Free(own *Cache, class mheap.SpanClass, addr, state, n uintptr) {
 // enlarge gives the caller's cache a magazine of twice the room for the class, if it still has one
 // of that room. It tells whether there was memory.
 func (s *Set) enlarge(own *Cache, class mheap.SpanClass, room uintptr) bool {
-	wanted := max(firstSlots, 2*room)
+	first, _, swing := magazineRoom(class)
+	wanted := max(first, min(2*room, swing))
 	p, err := s.heap.Meta().Alloc(wanted * slotSize)
 	if err != nil {
 		return false

@@ -1,0 +1,187 @@
+// Package classes chooses size classes and writes them down as Go source.
+//
+// A request for n bytes gets a slot of the smallest class of at least n bytes; what the slot has
+// beyond n is rounding. A span is cut into as many slots as fit; what is left is its tail. Many
+// classes make little rounding, but spread a program's objects over many spans that are partly
+// empty. The choice weighs the two as TCMalloc does, with the numbers of the Go runtime:
+//
+//  1. Candidates lie on a grid that widens with the size s: steps of 8 bytes below 32, of 16 below
+//     256, then of an eighth of the power of two at or below s, but never of more than 256. A step
+//     is at most s/8 from 128 bytes up. The last candidate is -max.
+//  2. A candidate's span has the fewest pages whose tail takes at most the share -waste.
+//  3. Neighbours that get equally many slots from spans of equal length cost the same memory for
+//     each object; the largest of them serves for all.
+//  4. Where a span has room to spare its slots grow, up to the largest multiple of 128 of which
+//     equally many fit, but neither to the next class's size nor beyond -max. It costs
+//     nothing, and leaves fewer sizes to be rounded up to the next class.
+//  5. A span of fewer than -objects slots gets the fewest pages that hold as many, or as many as
+//     -maxpages and the reciprocal (below) allow; its tail's share never grows by it. The sizes
+//     stay what steps 1 to 4 made them: long spans fit all sizes well, so that step 3 would keep
+//     nearly every candidate.
+//
+// From 128 bytes up, a span full of objects of any size that its class serves is wasted by less than
+// the share -waste + 1/8: with s the smallest candidate that the class stands for, its slots of s
+// bytes fill at least 1 - waste of the span, and its objects have more than 8/9·s bytes.
+//
+// # Lookup
+//
+// Up to 1024 bytes the sizes are multiples of 8, above it of 128, so that a request's class depends
+// on its size in steps of 8 or of 128 alone, rounded up:
+//
+//	a(n) = ⌈n/8⌉ up to 1024, b(n) = ⌈(n-1024)/128⌉ + 128 above
+//
+// Both are 128 at n = 1024, and a is the steeper: for every n the index into one table is the
+// smaller of the two, which can be had without a branch.
+//
+// # Reciprocals
+//
+// The slot that holds offset n of a span with slots of d bytes is ⌊n/d⌋. Let m = ⌈2³²/d⌉, so that
+// m·d = 2³² + e with 0 <= e < d. With n = q·d + r, 0 <= r < d,
+//
+//	n·m / 2³² = n/d + n·e/(d·2³²) = q + (r + n·e/2³²)/d
+//
+// and its floor is q exactly if r + n·e/2³² < d. As r <= d-1, it is so for every n with
+//
+//	n·e < 2³²
+//
+// (Granlund and Montgomery 1994 treat the general case). Choose makes sure of this for the end of
+// each class's span, which no offset exceeds. If d is a power of two then e = 0, and every n will do.
+package classes
+
+import (
+	"fmt"
+	"math/bits"
+)
+
+const (
+	smallStep = 8    // sizes up to smallMax are multiples of it
+	smallMax  = 1024 // where the lookup's step changes
+	largeStep = 128  // sizes above smallMax are multiples of it
+
+	alignedFrom = 32 // sizes from here on are multiples of alignedStep
+	alignedStep = 16
+	widestStep  = 256
+
+	// A span class, the class doubled and one bit, fits a byte and leaves 255 free as a mark.
+	maxClasses = 127
+)
+
+// Class is one slot size with its span length, both in bytes. The zero Class is class 0, which
+// stands for large objects.
+type Class struct {
+	Size int
+	Span int
+}
+
+// Objects returns the number of slots of a span.
+func (c Class) Objects() int { return c.Span / c.Size }
+
+// TailWaste returns the bytes of a span that are in no slot.
+func (c Class) TailWaste() int { return c.Span % c.Size }
+
+// tailShare returns the tail's share of a span: 1 when not even one slot fits.
+func (c Class) tailShare() float64 { return float64(c.TailWaste()) / float64(c.Span) }
+
+// Choose returns the size classes for p by number, class 0 included. Its error names the flag that
+// is to blame.
+func Choose(p Params) ([]Class, error) {
+	if err := p.check(); err != nil {
+		return nil, err
+	}
+	classes := []Class{{}}
+	for _, size := range candidates(p.Max) {
+		c := Class{Size: size, Span: p.shortestSpan(size)}
+		if c.Span == 0 {
+			return nil, fmt.Errorf("-waste %v: slots of %d bytes leave a larger tail in every span of up to %d pages (-maxpages)",
+				p.Waste, size, p.MaxPages)
+		}
+		if last := len(classes) - 1; last > 0 && sameCost(c, classes[last]) {
+			classes[last] = c
+		} else {
+			classes = append(classes, c)
+		}
+	}
+	if len(classes) > maxClasses {
+		return nil, fmt.Errorf("-waste %v (with -page %d -max %d): needs %d classes, more than the %d allowed",
+			p.Waste, p.Page, p.Max, len(classes), maxClasses)
+	}
+	ceiling := p.Max
+	for i := len(classes) - 1; i > 0; i-- {
+		c := classes[i].grow(ceiling)
+		if !c.reciprocalExact() {
+			return nil, fmt.Errorf("-max %d (with -page %d -waste %v): the 32-bit reciprocal of %d is not exact in a span of %d pages",
+				p.Max, p.Page, p.Waste, c.Size, c.Span/p.Page)
+		}
+		classes[i] = p.lengthen(c)
+		ceiling = c.Size - 1
+	}
+	return classes, nil
+}
+
+// candidates returns the sizes worth a thought, ascending; limit is the last.
+func candidates(limit int) []int {
+	var sizes []int
+	for size := smallStep; size < limit; size += step(size) {
+		sizes = append(sizes, size)
+	}
+	return append(sizes, limit)
+}
+
+// step returns how far the candidate after size lies from it.
+func step(size int) int {
+	if size < alignedFrom {
+		return smallStep
+	}
+	powerOfTwo := 1 << (bits.Len(uint(size)) - 1)
+	return min(max(powerOfTwo/8, alignedStep), widestStep)
+}
+
+// shortestSpan returns the least length of a span for slots of size bytes, or 0 when none of those
+// allowed keeps to the limit of tail waste.
+func (p Params) shortestSpan(size int) int {
+	for span := p.Page; span <= p.Page*p.MaxPages; span += p.Page {
+		if c := (Class{Size: size, Span: span}); c.tailShare() <= p.Waste {
+			return span
+		}
+	}
+	return 0
+}
+
+// lengthen returns c with the least span that holds p.Objects slots, or with the longest that is
+// allowed when none holds as many.
+func (p Params) lengthen(c Class) Class {
+	best := c
+	for next := c; best.Objects() < p.Objects && next.Span <= p.Page*p.MaxPages; next.Span += p.Page {
+		if next.tailShare() <= c.tailShare() && next.reciprocalExact() {
+			best = next
+		}
+	}
+	return best
+}
+
+// sameCost reports whether an object costs the same memory in both classes.
+func sameCost(a, b Class) bool {
+	return a.Span == b.Span && a.Objects() == b.Objects()
+}
+
+// grow returns c with the span's tail spread over the slots, as far as largeStep and ceiling allow.
+func (c Class) grow(ceiling int) Class {
+	room := min(c.Span/c.Objects(), ceiling)
+	c.Size = max(c.Size, room-room%largeStep)
+	return c
+}
+
+// magic returns the reciprocal of c's size, ⌈2³²/size⌉, and 0 for class 0.
+func (c Class) magic() uint64 {
+	if c.Size == 0 {
+		return 0
+	}
+	size := uint64(c.Size)
+	return (1<<32 + size - 1) / size
+}
+
+// reciprocalExact reports whether magic gives the right slot for every offset up to the span's end.
+func (c Class) reciprocalExact() bool {
+	excess := c.magic()*uint64(c.Size) - 1<<32
+	return uint64(c.Span)*excess < 1<<32
+}
