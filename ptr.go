@@ -15,7 +15,7 @@ type Ptr[T any] struct {
 func PtrTo[T any](p *T) Ptr[T] { return Ptr[T]{addr: uintptr(unsafe.Pointer(p))} }
 
 // Get returns the pointer that p was made from.
-func (p Ptr[T]) Get() *T { return (*T)(unsafe.Add(nil, p.addr)) }
+func (p Ptr[T]) Get() *T { return (*T)(pointer(p.addr)) }
 
 // IsNil tells whether p refers to nothing.
 func (p Ptr[T]) IsNil() bool { return p.addr == 0 }

@@ -2,21 +2,18 @@
 
 package spanheap
 
-import (
-	"runtime"
-	"unsafe"
-)
+import "runtime"
 
 // In race builds arenas come from the Go heap, where the detector sees the callers' accesses. What
 // it cannot see is that a block that is freed by one goroutine and handed to another by the heap
 // changes hands in order; the two functions tell it.
 
 // raceAlloc orders the caller behind the free of the memory.
-func raceAlloc(p, n uintptr) { runtime.RaceAcquire(unsafe.Add(nil, p)) }
+func raceAlloc(p, n uintptr) { runtime.RaceAcquire(pointer(p)) }
 
 // raceFree counts as a write to the whole block, so that an access that races with the free is
 // reported, and orders the caller before the next allocation of the memory.
 func raceFree(p, n uintptr) {
-	runtime.RaceWriteRange(unsafe.Add(nil, p), int(n))
-	runtime.RaceReleaseMerge(unsafe.Add(nil, p))
+	runtime.RaceWriteRange(pointer(p), int(n))
+	runtime.RaceReleaseMerge(pointer(p))
 }

@@ -25,7 +25,7 @@ func New[T any](h *Heap) (*T, error) {
 	if err != nil {
 		return nil, err
 	}
-	return (*T)(unsafe.Add(nil, p)), nil
+	return (*T)(pointer(p)), nil
 }
 
 // Delete gives back a value that New returned, on whatever heap; nil is left alone. It panics with
@@ -54,7 +54,7 @@ func MakeSlice[T any](h *Heap, len, cap int) ([]T, error) {
 	if err != nil {
 		return nil, err
 	}
-	return unsafe.Slice((*T)(unsafe.Add(nil, p)), cap)[:len], nil
+	return unsafe.Slice((*T)(pointer(p)), cap)[:len], nil
 }
 
 // FreeSlice gives back a slice that MakeSlice returned, or any s[:k] of it, on whatever heap. nil

@@ -26,7 +26,8 @@ func procPin() int
 //go:linkname procUnpin runtime.procUnpin
 func procUnpin()
 
-// Enter pins the caller and returns the cache of its P.
+// Enter pins the caller and returns the cache of its P. The place is read by a plain load, which is
+// enough: a cache was made before its pointer was stored, and who takes one away stops the world.
 func (s *Set) Enter() *Cache {
 	return s.caches[min(uint(procPin()), MaxCaches)]
 }
@@ -46,7 +47,7 @@ func (s *Set) owner() int {
 // a pinned goroutine does not stop.
 func (s *Set) seize(ids []int) {
 	for _, id := range ids {
-		s.find(id, &nobody)
+		storeCache(&s.caches[id], &nobody)
 	}
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
@@ -56,7 +57,7 @@ func (s *Set) seize(ids []int) {
 func (s *Set) restore(ids []int) {
 	for _, id := range ids {
 		if c := s.all[id]; c != nil {
-			s.find(id, c)
+			storeCache(&s.caches[id], c)
 		}
 	}
 }

@@ -25,7 +25,7 @@ type ownerLocks [MaxCaches]sync.Mutex
 func (s *Set) Enter() *Cache {
 	id := s.owner()
 	s.locks[id].Lock()
-	c := s.caches[id]
+	c := loadCache(&s.caches[id])
 	if c == &nobody {
 		s.locks[id].Unlock()
 	}
@@ -61,7 +61,7 @@ func (s *Set) restore(ids []int) {
 		if c == nil {
 			c = &nobody
 		}
-		s.find(id, c)
+		storeCache(&s.caches[id], c)
 		s.locks[id].Unlock()
 	}
 }

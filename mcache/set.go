@@ -3,7 +3,6 @@ package mcache
 import (
 	"runtime"
 	"sync/atomic"
-	"unsafe"
 
 	"github.com/spanheap/spanheap/internal/lockrank"
 	"github.com/spanheap/spanheap/mcentral"
@@ -16,7 +15,7 @@ import (
 // path, which makes it one. Where that cannot be, for an owner of too high a number or for want of
 // memory, blocks come straight from the centrals and go straight back.
 type Set struct {
-	caches [MaxCaches + 1]*Cache // what Enter finds: the owner's cache, or nobody; written by find
+	caches [MaxCaches + 1]*Cache // what Enter finds: the owner's cache, or nobody; written by storeCache
 
 	heap     *mheap.Heap
 	centrals [mheap.NumSpanClasses]mcentral.Central
@@ -75,7 +74,7 @@ func (s *Set) join() bool {
 	c.id = id
 	s.all[id] = c
 	s.top = max(s.top, id+1)
-	s.find(id, c)
+	storeCache(&s.caches[id], c)
 	return true
 }
 
@@ -87,12 +86,6 @@ func (s *Set) newCache() (*Cache, error) {
 	c := cacheAt(p)
 	c.countdown = interval
 	return c, nil
-}
-
-// find makes c the cache that owner id finds. Enter reads the place by a plain load: the pointer
-// leads it to what c held when it was stored.
-func (s *Set) find(id int, c *Cache) {
-	atomic.StorePointer((*unsafe.Pointer)(unsafe.Pointer(&s.caches[id])), unsafe.Pointer(c))
 }
 
 // tick does what must happen now and then: a cache calls it every interval of bytes, not pinned.

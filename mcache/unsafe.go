@@ -1,6 +1,7 @@
 package mcache
 
 import (
+	"sync/atomic"
 	"unsafe"
 
 	"github.com/spanheap/spanheap/mheap"
@@ -14,12 +15,24 @@ const (
 	cacheSize = unsafe.Sizeof(Cache{})
 )
 
-func slotAt(p uintptr) *mheap.Slot { return (*mheap.Slot)(unsafe.Add(nil, p)) }
+// pointer turns an address into a pointer. The race detector's pointer check, which wants to see what
+// a pointer into the Go heap was derived from, is told to leave it alone.
+//
+//go:nocheckptr
+func pointer(p uintptr) unsafe.Pointer { return unsafe.Add(nil, p) }
+
+func slotAt(p uintptr) *mheap.Slot { return (*mheap.Slot)(pointer(p)) }
 
 func slotsAt(p, n uintptr) []mheap.Slot { return unsafe.Slice(slotAt(p), n) }
 
-func cacheAt(p uintptr) *Cache { return (*Cache)(unsafe.Add(nil, p)) }
+func cacheAt(p uintptr) *Cache { return (*Cache)(pointer(p)) }
 
-func wordAt(p uintptr) *uint32 { return (*uint32)(unsafe.Add(nil, p)) }
+// storeCache and loadCache are for places that others read and write at the same moment.
 
-func byteAt(p uintptr) *uint8 { return (*uint8)(unsafe.Add(nil, p)) }
+func storeCache(p **Cache, c *Cache) {
+	atomic.StorePointer((*unsafe.Pointer)(unsafe.Pointer(p)), unsafe.Pointer(c))
+}
+
+func loadCache(p **Cache) *Cache {
+	return (*Cache)(atomic.LoadPointer((*unsafe.Pointer)(unsafe.Pointer(p))))
+}

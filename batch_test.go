@@ -1,0 +1,93 @@
+package spanheap_test
+
+import (
+	"testing"
+	"unsafe"
+
+	"github.com/spanheap/spanheap"
+	"github.com/stretchr/testify/require"
+)
+
+func TestBatchOfEverySize(t *testing.T) {
+	h, err := spanheap.NewHeap(spanheap.Options{})
+	require.NoError(t, err)
+	for _, n := range []int{0, 3, 8, 64, 1000, 32 << 10, 40 << 10} {
+		for _, count := range []int{0, 1, 63, 64, 65, 300} {
+			dst := make([][]byte, count)
+			made, err := h.AllocBatch(n, dst)
+			require.NoError(t, err)
+			require.Equal(t, count, made)
+			seen := map[unsafe.Pointer]bool{}
+			for _, b := range dst {
+				require.Len(t, b, n)
+				require.Equal(t, n, cap(b))
+				if n > 0 {
+					require.False(t, seen[unsafe.Pointer(&b[0])], "blocks are distinct")
+					seen[unsafe.Pointer(&b[0])] = true
+				}
+			}
+			if n > 0 {
+				require.Equal(t, uint64(count), h.Stats().LiveBlocks)
+				require.Equal(t, uint64(count*n), h.Stats().Live)
+			}
+			h.FreeBatch(dst)
+			require.NoError(t, h.Verify())
+			require.Zero(t, h.Stats().LiveBlocks)
+		}
+	}
+	require.NoError(t, h.Close())
+}
+
+func TestFreeBatchOfMixedBlocks(t *testing.T) {
+	h, err := spanheap.NewHeap(spanheap.Options{})
+	require.NoError(t, err)
+	var bs [][]byte
+	for i := range 2000 {
+		b, err := h.Alloc(i * 37 % 40000)
+		require.NoError(t, err)
+		bs = append(bs, b[:len(b)/2], nil)
+	}
+	aligned, err := h.AllocAligned(100, 4096)
+	require.NoError(t, err)
+	h.FreeBatch(append(bs, aligned))
+	require.NoError(t, h.Verify())
+	require.Zero(t, h.Stats().LiveBlocks)
+	require.NoError(t, h.Close())
+}
+
+func TestFreeBatchStopsAtMisuse(t *testing.T) {
+	h, err := spanheap.NewHeap(spanheap.Options{})
+	require.NoError(t, err)
+	bs := make([][]byte, 100)
+	_, err = h.AllocBatch(64, bs)
+	require.NoError(t, err)
+	live := bs[40]
+	bs[40] = bs[39] // freed twice
+
+	func() {
+		defer func() {
+			m, ok := recover().(*spanheap.MisuseError)
+			require.True(t, ok)
+			require.Equal(t, spanheap.DoubleFree, m.Kind)
+			require.Equal(t, 40, m.Index)
+			require.Contains(t, m.Error(), "FreeBatch: block 40: double free")
+		}()
+		h.FreeBatch(bs)
+	}()
+	require.Equal(t, uint64(60), h.Stats().LiveBlocks, "the 40 before are freed, the others are not")
+	require.NoError(t, h.Verify())
+	h.Free(live)
+	h.FreeBatch(bs[41:])
+	require.Zero(t, h.Stats().LiveBlocks)
+	require.NoError(t, h.Verify())
+	require.NoError(t, h.Close())
+}
+
+func TestAllocBatchRefusesBadSizes(t *testing.T) {
+	h, err := spanheap.NewHeap(spanheap.Options{})
+	require.NoError(t, err)
+	made, err := h.AllocBatch(-1, make([][]byte, 3))
+	require.Zero(t, made)
+	require.ErrorIs(t, err, spanheap.ErrSize)
+	require.NoError(t, h.Close())
+}

@@ -1,0 +1,160 @@
+package spanheap_test
+
+import (
+	"runtime"
+	"sync"
+	"testing"
+
+	"github.com/spanheap/spanheap"
+	"github.com/stretchr/testify/require"
+)
+
+func TestLocalBlocksAreOrdinaryBlocks(t *testing.T) {
+	h, err := spanheap.NewHeap(spanheap.Options{})
+	require.NoError(t, err)
+	l, err := h.Local()
+	require.NoError(t, err)
+
+	for _, n := range []int{0, 1, 7, 8, 64, 1000, 32 << 10, 33 << 10, 1 << 20} {
+		a, err := l.Alloc(n)
+		require.NoError(t, err)
+		require.Len(t, a, n)
+		require.Equal(t, n, cap(a))
+		for i := range a {
+			require.Zero(t, a[i])
+			a[i] = 0xff
+		}
+		b, err := l.AllocUninit(n)
+		require.NoError(t, err)
+		c, err := h.Alloc(n)
+		require.NoError(t, err)
+
+		h.Free(a)        // the heap frees a Local's block
+		spanheap.Free(b) // so does the function
+		l.Free(c)        // and a Local the heap's
+
+		d, err := l.Alloc(n) // memory that was written to is zeroed again
+		require.NoError(t, err)
+		for i := range d {
+			require.Zero(t, d[i])
+		}
+		l.Free(d[:n/2])
+	}
+	require.NoError(t, h.Verify())
+	require.Zero(t, h.Stats().LiveBlocks)
+
+	b, err := l.Alloc(100)
+	require.NoError(t, err)
+	require.NoError(t, l.Close())
+	require.ErrorIs(t, l.Close(), spanheap.ErrClosed)
+	_, err = l.Alloc(100)
+	require.ErrorIs(t, err, spanheap.ErrClosed)
+	require.Equal(t, uint64(1), h.Stats().LiveBlocks, "its blocks outlive a Local")
+	l.Free(b)
+	require.NoError(t, h.Verify())
+	require.NoError(t, h.Close())
+}
+
+func TestLocalReportsMisuse(t *testing.T) {
+	h, err := spanheap.NewHeap(spanheap.Options{})
+	require.NoError(t, err)
+	l, err := h.Local()
+	require.NoError(t, err)
+	b, err := l.Alloc(64)
+	require.NoError(t, err)
+	l.Free(b)
+	for _, free := range []func([]byte){l.Free, h.Free} {
+		func() {
+			defer func() {
+				m, ok := recover().(*spanheap.MisuseError)
+				require.True(t, ok)
+				require.Equal(t, spanheap.DoubleFree, m.Kind)
+			}()
+			free(b)
+		}()
+	}
+	require.NoError(t, h.Verify())
+	require.NoError(t, l.Close())
+	require.NoError(t, h.Close())
+}
+
+// A goroutine's Local is one cache more: blocks that it frees and never uses again come back when
+// it is closed, or when the collector finds it dropped.
+func TestLocalGivesBackWhatItHolds(t *testing.T) {
+	h, err := spanheap.NewHeap(spanheap.Options{})
+	require.NoError(t, err)
+	fill := func() *spanheap.Local {
+		l, err := h.Local()
+		require.NoError(t, err)
+		var blocks [][]byte
+		for range 1000 {
+			b, err := l.Alloc(512)
+			require.NoError(t, err)
+			blocks = append(blocks, b)
+		}
+		for _, b := range blocks {
+			l.Free(b)
+		}
+		return l
+	}
+
+	l := fill()
+	h.Release(1 << 30)
+	require.NotZero(t, h.Stats().CachedSlots, "nobody else empties a Local")
+	require.NoError(t, l.Close())
+	h.Release(1 << 30)
+	require.Zero(t, h.Stats().CachedSlots)
+
+	fill() // dropped
+	for i := 0; i < 100 && h.Stats().CachedSlots > 0; i++ {
+		runtime.GC()
+		runtime.Gosched()
+		h.Release(1 << 30)
+	}
+	require.Zero(t, h.Stats().CachedSlots)
+	require.NoError(t, h.Verify())
+	require.NoError(t, h.Close())
+}
+
+func TestLocalsOfManyGoroutines(t *testing.T) {
+	h, err := spanheap.NewHeap(spanheap.Options{})
+	require.NoError(t, err)
+	handed := make(chan []byte, 64)
+	var makers, takers sync.WaitGroup
+	for range 4 {
+		makers.Go(func() {
+			l, err := h.Local()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer l.Close()
+			for i := range 5000 {
+				b, err := l.Alloc(i%3000 + 1)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				b[0] = 1
+				handed <- b
+			}
+		})
+		takers.Go(func() {
+			l, err := h.Local()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer l.Close()
+			for b := range handed {
+				l.Free(b)
+			}
+		})
+	}
+	makers.Wait()
+	close(handed)
+	takers.Wait()
+	require.NoError(t, h.Verify())
+	require.Zero(t, h.Stats().LiveBlocks)
+	require.NoError(t, h.Close())
+}
