@@ -45,11 +45,11 @@ func (c *Cache) Pop(class mheap.SpanClass, n uintptr) uintptr {
 		return 0
 	}
 	c.countdown = left
-	b.top -= slotSize
 	b.requested += n
 	b.allocs++
+	b.top -= slotSize
 	s := slotAt(b.top)
-	mheap.SetSlotState(s.State, mheap.Live)
+	s.SetLive()
 	return s.Addr
 }
 

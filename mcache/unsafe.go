@@ -21,7 +21,8 @@ const (
 //go:nocheckptr
 func pointer(p uintptr) unsafe.Pointer { return unsafe.Add(nil, p) }
 
-func slotAt(p uintptr) *mheap.Slot { return (*mheap.Slot)(pointer(p)) }
+//go:nocheckptr
+func slotAt(p uintptr) *mheap.Slot { return (*mheap.Slot)(unsafe.Add(nil, p)) }
 
 func slotsAt(p, n uintptr) []mheap.Slot { return unsafe.Slice(slotAt(p), n) }
 

@@ -24,7 +24,8 @@ func wordAt(p uintptr) *uintptr { return (*uintptr)(pointer(p)) }
 
 func clearBytes(p, n uintptr) { clear(unsafe.Slice((*byte)(pointer(p)), n)) }
 
-func byteAt(p uintptr) *uint8 { return (*uint8)(pointer(p)) }
+//go:nocheckptr
+func byteAt(p uintptr) *uint8 { return (*uint8)(unsafe.Add(nil, p)) }
 
 // stateWordAt is the word that contains the state at p.
 func stateWordAt(p uintptr) *uint32 { return (*uint32)(pointer(p &^ 3)) }
