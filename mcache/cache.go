@@ -18,7 +18,8 @@ import "github.com/spanheap/spanheap/mheap"
 // writes it, others read single words for statistics.
 type Cache struct {
 	id        int
-	countdown int // bytes until the next tick
+	countdown uintptr // bytes until the next tick
+	spent     uintptr // of the magazines' budget
 	large     largeSlots
 	tiny      tinyBlock
 
@@ -33,18 +34,17 @@ type bin struct {
 	allocs         uintptr // blocks allocated
 	span           *mheap.Span
 	taken          uintptr // slots taken from spans
-	refilled       bool    // the magazine ran empty since it last ran full
+	filled         uintptr // slots taken from spans since the magazine last ran full
 }
 
 // Pop takes a slot of the class for n bytes, and makes it Live. It returns the slot's address, or 0
 // when the magazine is empty or the countdown has run out.
 func (c *Cache) Pop(class mheap.SpanClass, n uintptr) uintptr {
 	b := &c.bins[class]
-	left := c.countdown - int(n)
-	if b.top == b.base || left < 0 {
+	if b.top == b.base || c.countdown < n {
 		return 0
 	}
-	c.countdown = left
+	c.countdown -= n
 	b.requested += n
 	b.allocs++
 	b.top -= slotSize
@@ -58,10 +58,10 @@ func (c *Cache) Pop(class mheap.SpanClass, n uintptr) uintptr {
 func (c *Cache) PopRun(class mheap.SpanClass, n uintptr, count int) []mheap.Slot {
 	b := &c.bins[class]
 	k := min((b.top-b.base)/slotSize, uintptr(count))
-	if c.countdown < int(k*n) {
+	if c.countdown < k*n {
 		return nil
 	}
-	c.countdown -= int(k * n)
+	c.countdown -= k * n
 	b.top -= k * slotSize
 	b.requested += k * n
 	b.allocs += k
@@ -94,8 +94,8 @@ func (c *Cache) charge(n uintptr) (ranOut bool) {
 	if c == &nobody {
 		return false
 	}
-	c.countdown -= int(n)
-	if c.countdown >= 0 {
+	if c.countdown >= n {
+		c.countdown -= n
 		return false
 	}
 	c.countdown = interval
@@ -111,6 +111,7 @@ func (b *bin) fill() bool {
 	room := (b.end - b.base) / slotSize
 	n := b.span.Take(slotsAt(b.base, min((room+1)/2, maxFill)))
 	b.taken += uintptr(n)
+	b.filled += uintptr(n)
 	b.top = b.base + uintptr(n)*slotSize
 	return n > 0
 }

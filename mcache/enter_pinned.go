@@ -7,12 +7,8 @@ import (
 	_ "unsafe" // for linkname
 )
 
-const (
-	// MaxCaches bounds the numbers of Ps that can have a cache.
-	MaxCaches = 1024
-
-	maxOwners = MaxCaches
-)
+// MaxCaches bounds the numbers of Ps that can have a cache.
+const MaxCaches = 1024
 
 // ownerLocks are not needed where a P is its cache's owner.
 type ownerLocks struct{}

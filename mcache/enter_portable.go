@@ -10,12 +10,8 @@ import (
 
 // Without pinning, an owner is a number that goroutines share by chance, and its cache has a lock.
 
-const (
-	// MaxCaches bounds the numbers of owners that can have a cache.
-	MaxCaches = 16
-
-	maxOwners = MaxCaches
-)
+// MaxCaches bounds the numbers of owners that can have a cache.
+const MaxCaches = 16
 
 // ownerLocks[i] is held between Enter and Leave by whoever uses cache i. They lie on the Go heap,
 // where the race detector sees them.
@@ -44,7 +40,7 @@ func (s *Set) Leave(c *Cache) {
 func (s *Set) owner() int {
 	var here byte
 	page := uintptr(unsafe.Pointer(&here)) >> 11
-	return int(page*0x9e3779b1>>16&0xffff) % min(runtime.GOMAXPROCS(0), maxOwners)
+	return int(page*0x9e3779b1>>16&0xffff) % min(runtime.GOMAXPROCS(0), MaxCaches)
 }
 
 // seize makes the caller the owner of the caches, after waiting for those who use them.

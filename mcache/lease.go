@@ -10,9 +10,9 @@ func (s *Set) Lease() (*Cache, error) {
 	if s.closed {
 		return nil, mheap.ErrClosed
 	}
-	if last := len(s.idle) - 1; last >= 0 {
-		c := s.idle[last]
-		s.idle = s.idle[:last]
+	if last := len(s.unused) - 1; last >= 0 {
+		c := s.unused[last]
+		s.unused = s.unused[:last]
 		return c, nil
 	}
 	c, err := s.newCache()
@@ -29,6 +29,6 @@ func (s *Set) Return(c *Cache) {
 	defer s.mu.Unlock()
 	if !s.closed {
 		s.flush(c)
-		s.idle = append(s.idle, c)
+		s.unused = append(s.unused, c)
 	}
 }

@@ -1,7 +1,6 @@
 package mcache
 
 import (
-	"runtime"
 	"sync/atomic"
 
 	"github.com/spanheap/spanheap/internal/lockrank"
@@ -25,10 +24,11 @@ type Set struct {
 	mu     lockrank.Mutex    // guards what follows, and who is in caches
 	closed bool              // nothing is given back any more
 	all    [MaxCaches]*Cache // every cache made, by owner
-	top    int               // no cache has this number or a higher one
+	idle   [MaxCaches]idleness
+	top    int // no cache has this number or a higher one
 
 	locals []*Cache // every cache made for Lease
-	idle   []*Cache // those of them that nobody has
+	unused []*Cache // those of them that nobody has
 }
 
 // directCounts counts the blocks of a class that no cache has counted.
@@ -88,79 +88,6 @@ func (s *Set) newCache() (*Cache, error) {
 	return c, nil
 }
 
-// tick does what must happen now and then: a cache calls it every interval of bytes, not pinned.
-func (s *Set) tick() {
-	if owners := s.owners(); owners < s.top {
-		s.drain(owners)
-	}
-}
-
-// Drain gives everything that caches hold back to the page heap, and the centrals' spare spans
-// too. Owners go on meanwhile; those who come upon a cache that is being drained wait.
-func (s *Set) Drain() {
-	s.drain(0)
-	for i := range s.centrals {
-		s.centrals[i].Drain()
-	}
-}
-
-// drain empties the caches of the owners from a number up.
-func (s *Set) drain(from int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	ids := make([]int, 0, s.top)
-	for id := from; id < s.top; id++ {
-		if c := s.all[id]; c != nil && !c.empty() {
-			ids = append(ids, id)
-		}
-	}
-	if len(ids) == 0 {
-		return
-	}
-	s.seize(ids)
-	for _, id := range ids {
-		s.flush(s.all[id])
-	}
-	s.restore(ids)
-}
-
-// empty tells whether the cache holds nothing. For a cache of another's it is a guess.
-func (c *Cache) empty() bool {
-	for i := range mheap.NumSpanClasses {
-		if b := &c.bins[i]; b.span != nil || b.held() > 0 {
-			return false
-		}
-	}
-	return c.tiny.addr == 0 && c.large.spans == 0
-}
-
-// flush gives back everything that c, which is the caller's, holds.
-func (s *Set) flush(c *Cache) {
-	t := c.tiny
-	c.tiny = tinyBlock{frees: t.frees}
-	if t.addr != 0 && mheap.CloseTiny(t.state) {
-		mheap.FreeSlot(t.state)
-		s.centrals[mheap.Tiny].Return([]mheap.Slot{{Addr: t.addr, State: t.state}})
-	}
-	for i := range mheap.NumSpanClasses {
-		b := &c.bins[i]
-		if slots := (b.top - b.base) / slotSize; slots > 0 {
-			s.centrals[i].Return(slotsAt(b.base, slots))
-			b.top = b.base
-		}
-		if b.span != nil {
-			s.centrals[i].Put(b.span)
-			b.span = nil
-		}
-	}
-	for i := range c.large.entries {
-		if e := &c.large.entries[i]; e.span != nil {
-			s.heap.Free(e.span)
-		}
-	}
-	c.large = largeSlots{}
-}
-
 // Close drops what the caches hold without giving it back: the page heap ends with all its spans.
 // Whoever comes after finds nobody, and no memory.
 func (s *Set) Close() {
@@ -176,9 +103,6 @@ func (s *Set) Close() {
 	s.seize(ids)
 	s.restore(ids)
 	s.top = 0
-	s.locals, s.idle = nil, nil
+	s.locals, s.unused = nil, nil
 	s.closed = true
 }
-
-// owners returns how many owners there can be at the moment.
-func (s *Set) owners() int { return min(runtime.GOMAXPROCS(0), maxOwners) }

@@ -6,28 +6,6 @@ import "github.com/spanheap/spanheap/mheap"
 // cache. They may wait and call the operating system, so they do their work between a Leave and an
 // Enter, and look again, since they may be on another P by then.
 
-// A magazine has room for a few slots at first. It doubles up to fillMax bytes' worth while blocks are
-// only allocated, and up to swingMax bytes' worth when it runs full and empty in turn: then a larger
-// one saves the way to the central and back.
-const (
-	firstSlots = 8
-
-	fillMaxBytes  = 16 << 10
-	fillMaxSlots  = 2 * maxFill
-	swingMaxBytes = 64 << 10
-	swingMaxSlots = 1024
-
-	leastSlots = 2 // of any magazine, however large the slots
-)
-
-// magazineRoom is how many slots a magazine of the class has room for.
-func magazineRoom(class mheap.SpanClass) (first, fill, swing uintptr) {
-	size := class.Layout().Bytes
-	fill = max(leastSlots, min(fillMaxSlots, fillMaxBytes/size))
-	swing = max(leastSlots, min(swingMaxSlots, swingMaxBytes/size))
-	return min(firstSlots, fill), fill, swing
-}
-
 // enter returns own, a cache that is the caller's already, or else, for nil, what Enter does.
 func (s *Set) enter(own *Cache) *Cache {
 	if own != nil {
@@ -56,13 +34,12 @@ func (s *Set) Alloc(own *Cache, class mheap.SpanClass, n uintptr) (uintptr, erro
 			}
 			continue
 		}
-		if c.countdown < int(n) {
+		if c.countdown < n {
 			c.countdown = interval
 			ticked = true
 		}
 		b := &c.bins[class]
 		if b.top == b.base {
-			b.refilled = true
 			b.fill()
 		}
 		p := c.Pop(class, n)
@@ -77,7 +54,7 @@ func (s *Set) Alloc(own *Cache, class mheap.SpanClass, n uintptr) (uintptr, erro
 			}
 			return p, nil
 		}
-		if _, fill, _ := magazineRoom(class); room < fill && !s.enlarge(own, class, room) {
+		if room < fillRoom(class) && !s.enlarge(own, class, room) {
 			s.putBack(class, span)
 			return s.allocDirect(class, n)
 		}
@@ -128,8 +105,8 @@ func (s *Set) Free(own *Cache, class mheap.SpanClass, addr, state, n uintptr) {
 		}
 		b := &c.bins[class]
 		room := (b.end - b.base) / slotSize
-		if _, _, swing := magazineRoom(class); room == 0 || b.refilled && room < swing {
-			b.refilled = false
+		if room == 0 || c.mayGrow(class, room) {
+			b.filled = 0
 			s.leave(own, c)
 			if !s.enlarge(own, class, room) && room == 0 {
 				s.freeDirect(class, addr, state, n)
@@ -137,7 +114,7 @@ func (s *Set) Free(own *Cache, class mheap.SpanClass, addr, state, n uintptr) {
 			}
 			continue
 		}
-		b.refilled = false
+		b.filled = 0
 		var run [maxFill]mheap.Slot
 		k := min(room/2, maxFill)
 		b.top -= k * slotSize
@@ -147,32 +124,6 @@ func (s *Set) Free(own *Cache, class mheap.SpanClass, addr, state, n uintptr) {
 		s.centrals[class].Return(run[:k])
 		return
 	}
-}
-
-// enlarge gives the caller's cache a magazine of twice the room for the class, if it still has one
-// of that room. It tells whether there was memory.
-func (s *Set) enlarge(own *Cache, class mheap.SpanClass, room uintptr) bool {
-	first, _, swing := magazineRoom(class)
-	wanted := max(first, min(2*room, swing))
-	p, err := s.heap.Meta().Alloc(wanted * slotSize)
-	if err != nil {
-		return false
-	}
-	spare, spareRoom := p, wanted
-	c := s.enter(own)
-	if b := &c.bins[class]; c != &nobody && (b.end-b.base)/slotSize == room {
-		held := (b.top - b.base) / slotSize
-		copy(slotsAt(p, wanted), slotsAt(b.base, held))
-		spare, spareRoom = b.base, room
-		b.top = p + held*slotSize
-		b.base = p
-		b.end = p + wanted*slotSize
-	}
-	s.leave(own, c)
-	if spareRoom > 0 {
-		s.heap.Meta().Free(spare, spareRoom*slotSize)
-	}
-	return true
 }
 
 // allocDirect takes a slot from the central, past the caches.

@@ -15,11 +15,10 @@ type tinyBlock struct {
 func (c *Cache) PopTiny(n uintptr) uintptr {
 	t := &c.tiny
 	size := mheap.TinyBytes(n)
-	countdown := c.countdown - int(n)
-	if t.left < size || countdown < 0 {
+	if t.left < size || c.countdown < n {
 		return 0
 	}
-	c.countdown = countdown
+	c.countdown -= n
 	t.left = (t.left - size) &^ (size - 1)
 	mheap.AllocTiny(t.state, t.left)
 	b := &c.bins[mheap.Tiny]

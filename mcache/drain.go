@@ -1,0 +1,109 @@
+package mcache
+
+import (
+	"runtime"
+
+	"github.com/spanheap/spanheap/mheap"
+)
+
+// Emptying caches that are another's. Whoever does it holds the set's lock, seizes the caches, and
+// restores them; owners that come upon theirs meanwhile wait for the lock.
+
+// Drain gives everything that caches hold back to the page heap, and the centrals' spare spans too.
+// Owners go on meanwhile. Leased caches keep what they have.
+func (s *Set) Drain() {
+	s.mu.Lock()
+	s.drain(func(int) bool { return true })
+	s.mu.Unlock()
+	for i := range s.centrals {
+		s.centrals[i].Drain()
+	}
+}
+
+// idleness is what a tick remembers of a cache: what it looked like, and for how many ticks.
+type idleness struct{ look, ticks uintptr }
+
+// idleTicks is how many ticks a cache may stay as it is before it is emptied: others have allocated
+// 16 MiB by then, and its owner has neither allocated nor freed.
+const idleTicks = 32
+
+// tick does what must happen now and then: an owner calls it every interval of bytes, not pinned. It
+// empties the caches of owners that are gone, because GOMAXPROCS shrank, or idle.
+func (s *Set) tick() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	owners := min(runtime.GOMAXPROCS(0), MaxCaches)
+	s.drain(func(id int) bool {
+		c, idle := s.all[id], &s.idle[id]
+		if look := c.look(); look != idle.look {
+			*idle = idleness{look: look}
+		}
+		idle.ticks++
+		return id >= owners || idle.ticks > idleTicks
+	})
+}
+
+// look is a sum over the cache that changes with every block that its owner allocates or frees.
+func (c *Cache) look() uintptr {
+	sum := load(&c.countdown)
+	for i := range mheap.NumSpanClasses {
+		sum += load(&c.bins[i].requested)
+	}
+	return sum
+}
+
+// drain empties the caches that are chosen by their numbers, unless they are empty. The caller holds
+// s.mu.
+func (s *Set) drain(chosen func(id int) bool) {
+	var ids []int
+	for id, c := range s.all[:s.top] {
+		if c != nil && chosen(id) && !c.empty() {
+			ids = append(ids, id)
+		}
+	}
+	if len(ids) == 0 {
+		return
+	}
+	s.seize(ids)
+	for _, id := range ids {
+		s.flush(s.all[id])
+	}
+	s.restore(ids)
+}
+
+// empty tells whether the cache holds nothing. For a cache of another's it is a guess.
+func (c *Cache) empty() bool {
+	for i := range mheap.NumSpanClasses {
+		if b := &c.bins[i]; b.span != nil || b.held() > 0 {
+			return false
+		}
+	}
+	return c.tiny.addr == 0 && c.large.spans == 0
+}
+
+// flush gives back everything that c, which is the caller's, holds.
+func (s *Set) flush(c *Cache) {
+	t := c.tiny
+	c.tiny = tinyBlock{frees: t.frees}
+	if t.addr != 0 && mheap.CloseTiny(t.state) {
+		mheap.FreeSlot(t.state)
+		s.centrals[mheap.Tiny].Return([]mheap.Slot{{Addr: t.addr, State: t.state}})
+	}
+	for i := range mheap.NumSpanClasses {
+		b := &c.bins[i]
+		if slots := (b.top - b.base) / slotSize; slots > 0 {
+			s.centrals[i].Return(slotsAt(b.base, slots))
+			b.top = b.base
+		}
+		if b.span != nil {
+			s.centrals[i].Put(b.span)
+			b.span = nil
+		}
+	}
+	for i := range c.large.entries {
+		if e := &c.large.entries[i]; e.span != nil {
+			s.heap.Free(e.span)
+		}
+	}
+	c.large = largeSlots{}
+}

@@ -1,0 +1,76 @@
+package mcache
+
+import "github.com/spanheap/spanheap/mheap"
+
+// How large a magazine is. It has room for a few slots at first, and doubles: up to fillBytes' worth
+// of slots while blocks are only allocated, so that a span is asked less often; beyond that when it
+// runs full and empty in turn, since then a larger one saves the way to the central and back. What
+// magazines have beyond fillBytes, all of a cache's together draw from its budget.
+const (
+	firstSlots = 8
+	leastSlots = 2 // however large the slots
+	mostSlots  = 1024
+
+	fillBytes = 8 << 10
+	fillSlots = 2 * maxFill
+
+	// budget bounds the bytes of slots that a cache's magazines have room for beyond their fillBytes.
+	budget = 512 << 10
+	// swingBytes bounds one magazine's part of it.
+	swingBytes = budget / 2
+)
+
+// fillRoom is how many slots a magazine of the class grows to have room for while blocks are only
+// allocated.
+func fillRoom(class mheap.SpanClass) uintptr {
+	return max(leastSlots, min(fillSlots, fillBytes/class.Layout().Bytes))
+}
+
+// nextRoom is the room of the magazine that replaces one.
+func nextRoom(class mheap.SpanClass, room uintptr) uintptr {
+	return max(min(firstSlots, fillRoom(class)), min(2*room, mostSlots))
+}
+
+// cost is what the cache's budget pays when a magazine grows to the room after its own.
+func cost(class mheap.SpanClass, room uintptr) uintptr {
+	next, free := nextRoom(class, room), fillRoom(class)
+	if next <= free {
+		return 0
+	}
+	return (next - max(room, free)) * class.Layout().Bytes
+}
+
+// mayGrow tells whether the full magazine of the class, with some room, should grow: when what it took
+// from spans since it last ran full would fit into the largest magazine there may be, so that with
+// enough room none of it would have come and gone.
+func (c *Cache) mayGrow(class mheap.SpanClass, room uintptr) bool {
+	largest := min(mostSlots, max(fillRoom(class), swingBytes/class.Layout().Bytes))
+	filled := c.bins[class].filled
+	return 0 < filled && filled <= largest && 2*room <= largest && c.spent+cost(class, room) <= budget
+}
+
+// enlarge gives the caller's cache a larger magazine of the class, if the one it has is of the room
+// still. It tells whether there was memory.
+func (s *Set) enlarge(own *Cache, class mheap.SpanClass, room uintptr) bool {
+	wanted := nextRoom(class, room)
+	p, err := s.heap.Meta().Alloc(wanted * slotSize)
+	if err != nil {
+		return false
+	}
+	spare, spareRoom := p, wanted
+	c := s.enter(own)
+	if b := &c.bins[class]; c != &nobody && (b.end-b.base)/slotSize == room {
+		held := (b.top - b.base) / slotSize
+		copy(slotsAt(p, wanted), slotsAt(b.base, held))
+		spare, spareRoom = b.base, room
+		b.top = p + held*slotSize
+		b.base = p
+		b.end = p + wanted*slotSize
+		c.spent += cost(class, room)
+	}
+	s.leave(own, c)
+	if spareRoom > 0 {
+		s.heap.Meta().Free(spare, spareRoom*slotSize)
+	}
+	return true
+}
