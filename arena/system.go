@@ -1,0 +1,59 @@
+package arena
+
+import "fmt"
+
+// System is what an operating system gives: verbs on ranges [addr, addr+size), each of which takes
+// every page of the range from one state to another.
+//
+//	state      meaning                                     Reserve    Unreserve  Commit   Decommit
+//	None       not ours: unmapped, or somebody else's      Reserved
+//	Reserved   ours, not to be touched, no memory behind              None       Ready
+//	Ready      may be read and written, backed on touch                                   Ready
+//
+// An empty cell is a breach: no verb may meet a page in that state. Ready is final: a range that was
+// Ready once stays Ready, with or without memory behind it.
+//
+// Every verb wants addr and size to be multiples of PageSize and size to be above zero. It does not
+// check; who calls a verb on a range that is not in its state breaks memory that is not its own.
+// Commit and Decommit take no range that spans two grants of Reserve.
+//
+// The system may refuse any verb at any time. The error then wraps the system's own (a syscall.Errno
+// where there is one), the states are as before, and the call may be repeated. All verbs are safe for
+// concurrent use on ranges that do not overlap.
+type System interface {
+	// PageSize returns the bytes of a page of this machine, a power of two, read at run time.
+	PageSize() uintptr
+
+	// Reserve takes size bytes of address space: None to Reserved. hint is an address that the caller
+	// would like, a mere wish, 0 for none: the system grants another one when it is taken, and never
+	// replaces what lies there. A grant is aligned to PageSize; systems that cannot take back a part
+	// of it (Windows, Go memory) align every multiple of Size to Size.
+	Reserve(hint, size uintptr) (addr uintptr, err error)
+
+	// Unreserve gives address space back: Reserved to None. The range was never Ready. It may be a
+	// part of a grant, but Windows refuses all but a whole one.
+	Unreserve(addr, size uintptr) error
+
+	// Commit makes a range usable: Reserved to Ready. It reads zero.
+	Commit(addr, size uintptr) error
+
+	// Decommit gives the memory behind a range back: Ready to Ready. The process's resident size
+	// falls, and the range reads zero. If refused, the contents are undefined.
+	Decommit(addr, size uintptr) error
+}
+
+// Host returns the system that block memory comes from: the operating system, but Go memory in race
+// builds, so that the race detector sees the accesses, and where there is no mmap.
+//
+// Go memory costs the collector no scanning, but it counts as live Go heap, goes never back, and when
+// the process can have no more of it the Go runtime ends the process instead of refusing.
+func Host() System { return host }
+
+// Metadata returns the system that an allocator's own records come from: the operating system, in race
+// builds too, so that the race detector does not see them; Go memory where there is no mmap.
+func Metadata() System { return metadata }
+
+// refused wraps the system's refusal of a verb on a range.
+func refused(verb string, addr, size uintptr, err error) error {
+	return fmt.Errorf("arena: %s of %d bytes at %#x refused: %w", verb, size, addr, err)
+}

@@ -1,0 +1,48 @@
+package main
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+
+	"github.com/spanheap/spanheap"
+)
+
+var classesCommand = command{
+	name:    "classes",
+	args:    "[-json]",
+	summary: "the size classes, and the waste that each allows",
+	details: `Prints the table of size classes. A block gets a slot of the smallest class that holds it; a span is
+cut into as many slots as fit, and the tail is what is left of it. The worst waste is the share of a
+span full of the smallest blocks of the class: rounding and tail.`,
+	setup: func(flags *flag.FlagSet) action {
+		asJSON := flags.Bool("json", false, "write JSON instead of text")
+		return func(s streams, args []string) error {
+			if err := noArguments(args); err != nil {
+				return err
+			}
+			classes := spanheap.SizeClasses()
+			if *asJSON {
+				return writeJSON(s.out, struct {
+					Schema  int                  `json:"schema"`
+					Classes []spanheap.SizeClass `json:"classes"`
+				}{schema, classes})
+			}
+			_, err := s.out.Write(classesText(classes))
+			return err
+		}
+	},
+}
+
+func classesText(classes []spanheap.SizeClass) []byte {
+	var b bytes.Buffer
+	t := newTable(&b, len("class"))
+	t.row("class", "slot", "span", "slots", "tail", "worst waste", "aligned to")
+	for _, c := range classes {
+		t.row(fmt.Sprintf("%5d", c.Class), count(c.Size), count(c.SpanBytes), count(c.Objects),
+			count(c.TailWaste), fmt.Sprintf("%.2f %%", 100*c.MaxWaste), count(c.MinAlign))
+	}
+	t.flush()
+	fmt.Fprint(&b, "\nSizes in bytes. Larger blocks have a span each, of whole pages.\n")
+	return b.Bytes()
+}

@@ -1,0 +1,48 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"os"
+
+	"github.com/spanheap/spanheap/internal/trace"
+)
+
+// maxBlock is the largest block that memstat takes from a file: what a trace may hold, and an int
+// with room to round up.
+const maxBlock = min(trace.MaxSize, math.MaxInt-1<<20)
+
+// open returns the file, or standard input for "-".
+func open(s streams, name string) (io.ReadCloser, error) {
+	if name == "-" {
+		return io.NopCloser(s.in), nil
+	}
+	return os.Open(name)
+}
+
+// title returns what the file is called where people read of it.
+func title(name string) string {
+	if name == "-" {
+		return "standard input"
+	}
+	return name
+}
+
+func readTrace(s streams, name string) (*trace.Trace, error) {
+	file, err := open(s, name)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	t, err := trace.Read(file)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", title(name), err)
+	}
+	for i := range t.Events {
+		if size := t.Events[i].Size; size > maxBlock {
+			return nil, fmt.Errorf("%s: a block of %d bytes is too large for this system", title(name), size)
+		}
+	}
+	return t, nil
+}

@@ -1,0 +1,118 @@
+// Command memstat shows where the bytes of a spanheap are: of a built-in load, of recorded heap
+// traces, of a list of sizes.
+//
+// Run "memstat help" for its commands. It exits with 0 when all went well, 1 when something failed
+// and 2 when it was called wrongly.
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+)
+
+func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
+
+const (
+	exitOK = iota
+	exitFailure
+	exitUsage
+)
+
+// streams are what a command reads and writes.
+type streams struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+// A command is one file of this package. The one without a name is what memstat alone does.
+type command struct {
+	name    string
+	args    string // as the usage line shows them
+	summary string // one line
+	details string
+	setup   func(*flag.FlagSet) action // declares the flags and returns what is done after they are parsed
+}
+
+// An action does a command's work with the arguments behind its flags. What it returns goes to
+// standard error, a line each for joined errors.
+type action func(s streams, args []string) error
+
+func commands() []command {
+	return []command{demoCommand, classesCommand, wasteCommand, replayCommand}
+}
+
+// errUsage marks the errors that are the caller's mistake.
+var errUsage = errors.New("wrong usage")
+
+// usagef returns an errUsage that reads as the format says.
+func usagef(format string, args ...any) error {
+	return usageError{fmt.Sprintf(format, args...)}
+}
+
+type usageError struct{ message string }
+
+func (e usageError) Error() string   { return e.message }
+func (e usageError) Is(t error) bool { return t == errUsage }
+
+// run is memstat with its arguments and streams; it returns the exit code.
+func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	s := streams{stdin, stdout, stderr}
+	var name string
+	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+		name, args = args[0], args[1:]
+	}
+	if name == "help" {
+		return conclude(s, "help", help(s, args))
+	}
+	c, err := find(name)
+	if err != nil {
+		return conclude(s, "", err)
+	}
+	flags := flag.NewFlagSet(c.name, flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	act := c.setup(flags)
+	switch err := flags.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		return conclude(s, name, help(s, helpArgs(name)))
+	case err != nil:
+		return conclude(s, name, usagef("%v", err))
+	}
+	return conclude(s, name, act(s, flags.Args()))
+}
+
+func find(name string) (command, error) {
+	for _, c := range commands() {
+		if c.name == name {
+			return c, nil
+		}
+	}
+	return command{}, usagef("no command %q", name)
+}
+
+// conclude tells what the command came to, and returns the exit code.
+func conclude(s streams, name string, err error) int {
+	if err == nil {
+		return exitOK
+	}
+	title := strings.TrimSpace("memstat " + name)
+	for line := range strings.Lines(err.Error()) {
+		fmt.Fprintf(s.err, "%s: %s\n", title, strings.TrimSuffix(line, "\n"))
+	}
+	if errors.Is(err, errUsage) {
+		fmt.Fprintf(s.err, "Run '%s' for usage.\n", strings.TrimSpace("memstat help "+strings.TrimPrefix(name, "help")))
+		return exitUsage
+	}
+	return exitFailure
+}
+
+// noArguments returns an error for the first argument, if there is one.
+func noArguments(args []string) error {
+	if len(args) > 0 {
+		return usagef("argument %q: it takes none", args[0])
+	}
+	return nil
+}

@@ -1,0 +1,151 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"fmt"
+
+	"github.com/spanheap/spanheap"
+)
+
+const maxThreads = 64
+
+var replayCommand = command{
+	name:    "replay",
+	args:    "[-threads N] [-rounds N] [-verify] [-json] [-rows N] FILE...",
+	summary: "replay heap traces: time, resident memory, where the bytes are",
+	details: `Replays heap traces of real programs. Every thread makes all calls of the trace on blocks of its
+own, and touches each block: its first 64 bytes and a byte of each 4 KiB. Decoding is not timed,
+Go's collector is off. Between rounds what the program never freed is freed.
+
+Printed are the time per event and the highest resident memory above the level before the first
+event of the first round, also as a multiple of the peak of live requested bytes. Where the system
+does not tell the resident memory, the heap's own count of its backed memory at the peak is printed.
+A pass that is not timed, on a heap of its own, then stops at that peak and after the last free to
+see where the bytes are. Every heap is verified at its end.
+
+A FILE of - is standard input. A FILE that is no sound trace is reported; the others are replayed.`,
+	setup: func(flags *flag.FlagSet) action {
+		var o replayOptions
+		flags.IntVar(&o.threads, "threads", 1, fmt.Sprintf("`how many` goroutines replay the trace at once, 1 to %d", maxThreads))
+		flags.IntVar(&o.rounds, "rounds", 5, "`how many` times to replay it")
+		flags.BoolVar(&o.verify, "verify", false, "verify the heap after every round and at the peak too")
+		asJSON := flags.Bool("json", false, "write JSON instead of text")
+		rows := flags.Int("rows", 6, rowsFlag)
+		return func(s streams, files []string) error {
+			switch {
+			case len(files) == 0:
+				return usagef("no trace to replay")
+			case o.threads < 1 || o.threads > maxThreads:
+				return usagef("-threads %d is not from 1 to %d", o.threads, maxThreads)
+			case o.rounds < 1:
+				return usagef("-rounds %d is less than 1", o.rounds)
+			case *rows < 0:
+				return usagef("-rows %d is negative", *rows)
+			}
+			o.progress = newProgress(s.err)
+			if *asJSON {
+				return replayJSON(s, files, o)
+			}
+			return replayText(s, files, o, *rows)
+		}
+	},
+}
+
+type replayOptions struct {
+	threads, rounds int
+	verify          bool
+	progress        progress
+}
+
+// A replay is what came of one trace.
+type replay struct {
+	File              string         `json:"file"`
+	Threads           int            `json:"threads"`
+	Rounds            int            `json:"rounds"`
+	Events            int            `json:"events"`
+	Blocks            int            `json:"blocks"`
+	PeakLive          uint64         `json:"peak_live"` // of one thread
+	NsPerEventBest    float64        `json:"ns_per_event_best"`
+	NsPerEventMedian  float64        `json:"ns_per_event_median"`
+	Resident          uint64         `json:"rss"`
+	ResidentFromStats bool           `json:"rss_from_stats"` // the system does not tell: backed bytes at the peak
+	ResidentOverLive  float64        `json:"rss_over_live"`  // of all threads; 0 when nothing is ever live
+	StatsPeak         spanheap.Stats `json:"stats_peak"`
+	StatsEnd          spanheap.Stats `json:"stats_end"`
+}
+
+// replayJSON writes one object for all traces, whatever became of some of them.
+func replayJSON(s streams, files []string, o replayOptions) error {
+	all := struct {
+		Schema  int      `json:"schema"`
+		Replays []replay `json:"replays"`
+	}{schema, []replay{}}
+	failed := eachReplay(s, files, o, func(r replay) error {
+		all.Replays = append(all.Replays, r)
+		return nil
+	})
+	return errors.Join(failed, writeJSON(s.out, all))
+}
+
+// replayText writes about each trace as soon as it was replayed.
+func replayText(s streams, files []string, o replayOptions, rows int) error {
+	separator := ""
+	return eachReplay(s, files, o, func(r replay) error {
+		var b bytes.Buffer
+		b.WriteString(separator)
+		separator = "\n"
+		r.write(&b, rows)
+		_, err := s.out.Write(b.Bytes())
+		return err
+	})
+}
+
+// eachReplay hands every trace's replay to done, and joins the errors of those that failed.
+func eachReplay(s streams, files []string, o replayOptions, done func(replay) error) error {
+	var failed []error
+	for _, file := range files {
+		o.progress.show("%s: decoding", title(file))
+		t, err := readTrace(s, file)
+		var r replay
+		if err == nil {
+			if r, err = measure(t, file, o); err != nil {
+				err = fmt.Errorf("%s: %w", title(file), err)
+			}
+		}
+		o.progress.erase()
+		if err == nil {
+			err = done(r)
+		}
+		failed = append(failed, err)
+	}
+	return errors.Join(failed...)
+}
+
+func (r replay) write(b *bytes.Buffer, rows int) {
+	threads := "1 thread"
+	if r.Threads > 1 {
+		threads = fmt.Sprintf("%d threads", r.Threads)
+	}
+	fmt.Fprintf(b, "%s: %s events, %s blocks, peak live %s bytes (%s), on %s\n\n",
+		title(r.File), count(r.Events), count(r.Blocks), count(r.PeakLive), size(r.PeakLive), threads)
+	fmt.Fprintf(b, "time      %.2f ns/event best, %.2f median of %s\n", r.NsPerEventBest, r.NsPerEventMedian, rounds(r.Rounds))
+	if r.ResidentFromStats {
+		fmt.Fprintf(b, "backed    %s bytes (%s), %.3f of peak live; this system does not tell the resident memory\n",
+			count(r.Resident), size(r.Resident), r.ResidentOverLive)
+	} else {
+		fmt.Fprintf(b, "resident  %s bytes (%s), %.3f of peak live\n", count(r.Resident), size(r.Resident), r.ResidentOverLive)
+	}
+	fmt.Fprint(b, "verified  all heaps recounted, every sum closes\n\n")
+	writeReport(b, "At the peak of live bytes", r.StatsPeak, rows)
+	fmt.Fprintln(b)
+	writeReport(b, "After the last free", r.StatsEnd, rows)
+}
+
+func rounds(n int) string {
+	if n == 1 {
+		return "1 round"
+	}
+	return fmt.Sprintf("%d rounds", n)
+}
