@@ -149,15 +149,12 @@ func (h *Heap) join(npages uintptr) (bool, error) {
 // idle tells whether s is a span that can be joined with a neighbour.
 func idle(s *Span) bool { return s != nil && (s.state == stateFree || s.state == stateScav) }
 
-// back makes the run of idle spans that begins with first one free span of at least npages.
-func (h *Heap) back(first *Span, npages uintptr) error {
-	base := first.base
-	for {
-		s := h.spanAt(base)
+// back makes a free span of at least npages from the run of idle spans that begins with s: it backs
+// one scav span after the other, which joins the free ones around it.
+func (h *Heap) back(s *Span, npages uintptr) error {
+	for s.state != stateFree || s.npages < npages {
+		base := s.base
 		if s.state == stateFree {
-			if s.npages >= npages {
-				return nil
-			}
 			s = h.nextOf(s)
 		}
 		_, end := h.physical(s.base, base+npages<<PageShift)
@@ -166,18 +163,18 @@ func (h *Heap) back(first *Span, npages uintptr) error {
 				return err
 			}
 		}
-		if err := h.commit(s.base, s.limit()); err != nil {
-			h.remove(s)
-			s.unmapEdges()
-			h.insert(s, stateScav)
-			return err
-		}
+		err := h.commit(s.base, s.limit())
 		h.remove(s)
 		s.unmapEdges()
+		if err != nil {
+			h.insert(s, stateScav) // joined again with what was split off
+			return err
+		}
 		h.scavPages.Add(-uint64(s.npages))
 		h.freePages.Add(uint64(s.npages))
-		h.insert(s, stateFree)
+		s = h.insert(s, stateFree)
 	}
+	return nil
 }
 
 // split shortens s, which is in a tree, to npages; the rest becomes a span of the same state. The
