@@ -23,10 +23,9 @@ type Meta struct {
 	mu     lockrank.Mutex
 	system arena.System
 
-	chunks []uintptr // bases
-	next   uintptr   // the last chunk's first byte not yet handed out
-	ready  uintptr   // the last chunk is committed up to here
-	end    uintptr   // the last chunk ends here
+	chunks []metaArea // all but the last are used up
+	next   uintptr    // the last chunk's first byte not yet handed out
+	mark   uintptr    // up to here the last chunk has had memory since this heap has it
 	lists  [metaLists]metaList
 	large  uintptr // head of the list of freed blocks above metaSmall bytes
 
@@ -43,13 +42,16 @@ const (
 	metaStep  = 64 << 10                     // committed at a time
 )
 
+// metaArea is a chunk: it is committed from base to ready.
+type metaArea struct{ base, ready uintptr }
+
 // metaList is a queue of freed blocks, each holding the address of the next in its first word.
 type metaList struct{ first, last uintptr }
 
 // chunkPool holds the chunks of closed heaps, decommitted.
 var chunkPool struct {
 	sync.Mutex
-	chunks []uintptr
+	chunks []metaArea
 }
 
 func (m *Meta) init(system arena.System) {
@@ -132,42 +134,54 @@ func (m *Meta) takeLarge(n uintptr) uintptr {
 
 // carve takes n bytes from the last chunk, or from a new one.
 func (m *Meta) carve(n uintptr) (uintptr, error) {
-	if m.end-m.next < n {
+	if m.room() < n {
 		if err := m.grow(); err != nil {
 			return 0, err
 		}
 	}
-	if m.next+n > m.ready {
-		to := min(m.end, (m.next+n+metaStep-1)&^(metaStep-1))
-		if err := m.system.Commit(m.ready, to-m.ready); err != nil {
-			return 0, err
+	if m.next+n > m.mark {
+		chunk := &m.chunks[len(m.chunks)-1]
+		to := min(chunk.base+metaChunk, (m.next+n+metaStep-1)&^(metaStep-1))
+		if to > chunk.ready {
+			if err := m.system.Commit(chunk.ready, to-chunk.ready); err != nil {
+				return 0, err
+			}
+			chunk.ready = to
 		}
-		m.backed += uint64(to - m.ready)
-		m.ready = to
+		m.backed += uint64(to - m.mark)
+		m.mark = to
 	}
 	p := m.next
 	m.next += n
 	return p, nil
 }
 
-// grow begins a new chunk. What is left of the last one's committed part goes to the lists.
+// room is how many bytes the last chunk has left.
+func (m *Meta) room() uintptr {
+	if len(m.chunks) == 0 {
+		return 0
+	}
+	return m.chunks[len(m.chunks)-1].base + metaChunk - m.next
+}
+
+// grow begins a new chunk. What is left of the last one below the mark goes to the lists.
 func (m *Meta) grow() error {
 	chunk, err := m.takeChunk()
 	if err != nil {
 		return err
 	}
-	for m.next < m.ready {
-		n := min(m.ready-m.next, metaSmall)
+	for m.next < m.mark {
+		n := min(m.mark-m.next, metaSmall)
 		m.put(m.next, n)
 		m.next += n
 	}
 	m.chunks = append(m.chunks, chunk)
-	m.next, m.ready, m.end = chunk, chunk, chunk+metaChunk
+	m.next, m.mark = chunk.base, chunk.base
 	m.reserved += metaChunk
 	return nil
 }
 
-func (m *Meta) takeChunk() (uintptr, error) {
+func (m *Meta) takeChunk() (metaArea, error) {
 	chunkPool.Lock()
 	defer chunkPool.Unlock()
 	if last := len(chunkPool.chunks) - 1; last >= 0 && m.system == arena.Metadata() {
@@ -175,7 +189,8 @@ func (m *Meta) takeChunk() (uintptr, error) {
 		chunkPool.chunks = chunkPool.chunks[:last]
 		return chunk, nil
 	}
-	return m.system.Reserve(0, metaChunk)
+	base, err := m.system.Reserve(0, metaChunk)
+	return metaArea{base, base}, err
 }
 
 // close ends every block. The chunks go to heaps made later, or stay unused when the operating
@@ -183,12 +198,8 @@ func (m *Meta) takeChunk() (uintptr, error) {
 func (m *Meta) close() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for i, chunk := range m.chunks {
-		end := chunk + metaChunk
-		if i == len(m.chunks)-1 {
-			end = m.ready
-		}
-		if end > chunk && m.system.Decommit(chunk, end-chunk) != nil {
+	for _, chunk := range m.chunks {
+		if chunk.ready > chunk.base && m.system.Decommit(chunk.base, chunk.ready-chunk.base) != nil {
 			continue
 		}
 		if m.system == arena.Metadata() {
@@ -197,7 +208,7 @@ func (m *Meta) close() {
 			chunkPool.Unlock()
 		}
 	}
-	m.chunks, m.next, m.ready, m.end, m.large = nil, 0, 0, 0, 0
+	m.chunks, m.next, m.mark, m.large = nil, 0, 0, 0
 	m.lists = [metaLists]metaList{}
 	m.backed, m.reserved = 0, 0
 	m.closed = true
