@@ -1,10 +1,6 @@
 package mcache
 
-import (
-	"runtime"
-
-	"github.com/spanheap/spanheap/mheap"
-)
+import "github.com/spanheap/spanheap/mheap"
 
 // Emptying caches that are another's. Whoever does it holds the set's lock, seizes the caches, and
 // restores them; owners that come upon theirs meanwhile wait for the lock.
@@ -32,7 +28,7 @@ const idleTicks = 32
 func (s *Set) tick() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	owners := min(runtime.GOMAXPROCS(0), MaxCaches)
+	owners := s.owners()
 	s.drain(func(id int) bool {
 		c, idle := s.all[id], &s.idle[id]
 		if look := c.look(); look != idle.look {

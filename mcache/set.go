@@ -1,6 +1,7 @@
 package mcache
 
 import (
+	"runtime"
 	"sync/atomic"
 
 	"github.com/spanheap/spanheap/internal/lockrank"
@@ -52,8 +53,9 @@ func (s *Set) Init(heap *mheap.Heap) {
 	}
 }
 
-// join gives the caller's owner a cache, after waiting for those that drain it. It tells whether
-// it could.
+// join gives the caller's owner a cache, after waiting for those that drain it. Since the caller may
+// be another owner's by now, which has one, it may be the first owner without that gets it: whoever
+// joins again and again comes to an end. It tells whether it could.
 func (s *Set) join() bool {
 	id := s.owner()
 	if id >= MaxCaches {
@@ -65,7 +67,11 @@ func (s *Set) join() bool {
 		return false
 	}
 	if s.all[id] != nil {
-		return true
+		for id = 0; id < s.owners() && s.all[id] != nil; id++ {
+		}
+		if id == s.owners() {
+			return true
+		}
 	}
 	c, err := s.newCache()
 	if err != nil {
@@ -77,6 +83,9 @@ func (s *Set) join() bool {
 	storeCache(&s.caches[id], c)
 	return true
 }
+
+// owners returns how many owners there can be at the moment.
+func (s *Set) owners() int { return min(runtime.GOMAXPROCS(0), MaxCaches) }
 
 func (s *Set) newCache() (*Cache, error) {
 	p, err := s.heap.Meta().Alloc(cacheSize)

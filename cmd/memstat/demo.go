@@ -8,6 +8,9 @@ import (
 	"github.com/spanheap/spanheap"
 )
 
+// demoRequests are as many as a fraction of a second allows.
+const demoRequests = 50_000
+
 var demoCommand = command{
 	args: "[-json] [-rows N]",
 	details: `Runs a built-in load, shaped like a service's, on a fresh heap, and prints where the heap's bytes
@@ -23,7 +26,7 @@ that waste most, and a verdict.`,
 			if *rows < 0 {
 				return usagef("-rows %d is negative", *rows)
 			}
-			d, err := demonstrate()
+			d, err := demonstrate(demoRequests)
 			if err != nil {
 				return err
 			}
@@ -43,11 +46,11 @@ type demonstration struct {
 	StatsEnd  spanheap.Stats `json:"stats_end"`
 }
 
-// demonstrate runs the built-in service on a heap of its own, and verifies the heap.
-func demonstrate() (demonstration, error) {
-	d := demonstration{Schema: schema, Requests: serviceRequests}
+// demonstrate has the built-in service answer so many requests on a heap of its own, and verifies the heap.
+func demonstrate(requests int) (demonstration, error) {
+	d := demonstration{Schema: schema, Requests: requests}
 	err := onFreshHeap("memstat", func(heap *spanheap.Heap) error {
-		service := newService(heap)
+		service := newService(heap, requests)
 		if err := service.serve(); err != nil {
 			return err
 		}

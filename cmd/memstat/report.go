@@ -98,7 +98,7 @@ func together(classes []spanheap.ClassStats) (sum spanheap.ClassStats) {
 	return sum
 }
 
-// verdict says in words how much of the heap is live and what the largest part of the rest is.
+// verdict says in words how much of the heap is live and what the largest waste is.
 func verdict(s spanheap.Stats) string {
 	if s.Backed == 0 {
 		return "the heap has no memory."
@@ -113,7 +113,7 @@ func verdict(s spanheap.Stats) string {
 		{"span tails", s.SpanTail, func(c spanheap.ClassStats) uint64 { return c.SpanTail }},
 		{"free slots at hand for the Ps", s.CachedSlots, func(c spanheap.ClassStats) uint64 { return c.CachedSlots }},
 		{"free slots beside live blocks", s.CentralSlots, func(c spanheap.ClassStats) uint64 { return c.CentralSlots }},
-		{"free pages, ready for any use or to be released", s.FreePages, nil},
+		{"free pages, ready for reuse or release", s.FreePages, nil},
 		{"the heap's own records", s.Metadata, nil},
 	}
 	largest := slices.MaxFunc(parts, func(a, b part) int { return cmp.Compare(a.bytes, b.bytes) })
@@ -122,12 +122,12 @@ func verdict(s spanheap.Stats) string {
 	if s.Live == 0 {
 		text = fmt.Sprintf("nothing is live, %s are backed", size(s.Backed))
 	}
-	text += fmt.Sprintf("; the largest part of the rest is %s: %s", largest.words, size(largest.bytes))
+	text += fmt.Sprintf("; the largest waste is %s: %s", largest.words, size(largest.bytes))
 	if largest.ofClass == nil || len(s.Classes) == 0 {
 		return text + "."
 	}
 	worst := slices.MaxFunc(s.Classes, func(a, b spanheap.ClassStats) int {
 		return cmp.Compare(largest.ofClass(a), largest.ofClass(b))
 	})
-	return fmt.Sprintf("%s, class %s first with %s.", text, worst.Name, size(largest.ofClass(worst)))
+	return fmt.Sprintf("%s (class %s: %s).", text, worst.Name, size(largest.ofClass(worst)))
 }

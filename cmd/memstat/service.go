@@ -9,12 +9,7 @@ import (
 // The built-in load: a service of two goroutines. What it asks for is the same in every run; which
 // goroutine is ahead is not.
 
-const (
-	serviceRequests = 100_000
-	inFlight        = 512    // requests taken and not yet answered
-	sessionCount    = 20_000 // kept at most, the newest
-	documentCount   = 2_000  // kept at most, the newest
-)
+const inFlight = 512 // requests taken and not yet answered
 
 // A request is what the taking goroutine allocates and the answering one frees.
 type request struct{ head, key, body []byte }
@@ -25,18 +20,19 @@ type session struct{ record, user, profile []byte }
 // service is the load. Its blocks belong to the answering goroutine once they are in its tables.
 type service struct {
 	heap      *spanheap.Heap
-	waiting   []request // a ring, the oldest at answered % inFlight
-	answered  int
-	sessions  []session
-	documents [][]byte
+	requests  int       // in its whole life
+	waiting   []request // a ring: request n is at n % inFlight
+	sessions  []session // the newest
+	documents [][]byte  // the newest
 }
 
-func newService(heap *spanheap.Heap) *service {
+func newService(heap *spanheap.Heap, requests int) *service {
 	return &service{
 		heap:      heap,
+		requests:  requests,
 		waiting:   make([]request, inFlight),
-		sessions:  make([]session, sessionCount),
-		documents: make([][]byte, documentCount),
+		sessions:  make([]session, requests*2/5),
+		documents: make([][]byte, requests/25),
 	}
 }
 
@@ -60,7 +56,7 @@ func (s *service) serve() error {
 
 func (s *service) take(requests chan<- request) error {
 	b := s.builder(1)
-	for range serviceRequests {
+	for range s.requests {
 		requests <- request{
 			head: b.zeroed(112),
 			key:  b.block(3, 40),
@@ -96,13 +92,13 @@ func (s *service) answer(b *builder, r request, n int) {
 	for grown := b.between(512, 48<<10); len(buffer) < grown && b.err == nil; {
 		buffer = b.realloc(buffer, 2*len(buffer))
 	}
-	if n%4 == 0 {
-		place := &s.sessions[n/4%sessionCount]
+	if n%2 == 0 {
+		place := &s.sessions[n/2%len(s.sessions)]
 		s.end(*place)
 		*place = session{record: b.zeroed(208), user: b.block(4, 32), profile: b.block(100, 4<<10)}
 	}
 	if n%20 == 0 {
-		place := &s.documents[n/20%documentCount]
+		place := &s.documents[n/20%len(s.documents)]
 		s.heap.Free(*place)
 		*place = b.block(1<<10, 96<<10)
 	}
