@@ -20,9 +20,8 @@ const smallest = mheap.TinyMax + 1
 // ErrSize, ErrOutOfMemory, ErrClosed.
 func (h *Heap) AllocUninit(n int) ([]byte, error) {
 	if uint(n-smallest) <= sizeclass.MaxSmall-smallest {
-		class := mheap.ClassOf(sizeclass.Of(uintptr(n)), true)
 		c := h.caches.Enter()
-		p := c.Pop(class, uintptr(n))
+		p := c.Pop(mheap.ClassOf(sizeclass.Of(uintptr(n)), true), uintptr(n))
 		h.caches.Leave(c)
 		if p != 0 {
 			raceAlloc(p, uintptr(n))
@@ -35,9 +34,8 @@ func (h *Heap) AllocUninit(n int) ([]byte, error) {
 // Alloc returns a block of n zeroed bytes, otherwise like AllocUninit.
 func (h *Heap) Alloc(n int) ([]byte, error) {
 	if uint(n-smallest) <= sizeclass.MaxSmall-smallest {
-		class := mheap.ClassOf(sizeclass.Of(uintptr(n)), true)
 		c := h.caches.Enter()
-		p := c.Pop(class, uintptr(n))
+		p := c.Pop(mheap.ClassOf(sizeclass.Of(uintptr(n)), true), uintptr(n))
 		h.caches.Leave(c)
 		if p != 0 {
 			raceAlloc(p, uintptr(n))
@@ -69,6 +67,8 @@ func (h *Heap) allocBytes(n int, zero bool) ([]byte, error) {
 // allocate returns the address of n bytes, whatever n is; zeroed on request.
 func (h *Heap) allocate(n uintptr, noscan, zero bool) (p uintptr, err error) {
 	switch {
+	case n == 0 && h.closed.Load():
+		return 0, refuse(n, ErrClosed)
 	case n == 0:
 		return zeroBase, nil
 	case n > maxBytes:

@@ -15,21 +15,24 @@ import (
 func (h *Heap) Free(b []byte) {
 	p, n := addressOf(b), uintptr(cap(b))
 	if n-smallest <= sizeclass.MaxSmall-smallest {
+		raceFree(p, n)
+		c := h.caches.Enter()
 		class := mheap.ClassOf(sizeclass.Of(n), true)
-		if a := mheap.ArenaOf(p); a != nil && a.Heap == h.id {
+		won, lost := false, false
+		if a := mheap.ArenaOf(p); a != nil && a.Heap == h.id && c.HasRoom(class) {
 			if state := a.Entry(p).LiveSlot(class, p); state != 0 {
-				raceFree(p, n)
-				if !mheap.FreeSlot(state) {
-					panic(misuse("Free", DoubleFree, p))
+				if won = mheap.FreeSlot(state); won {
+					c.Push(class, p, state, n)
 				}
-				c := h.caches.Enter()
-				ok := c.Push(class, p, state, n)
-				h.caches.Leave(c)
-				if !ok {
-					h.caches.Free(nil, class, p, state, n)
-				}
-				return
+				lost = !won
 			}
+		}
+		h.caches.Leave(c)
+		if won {
+			return
+		}
+		if lost {
+			panic(misuse("Free", DoubleFree, p))
 		}
 	}
 	if n != 0 {
@@ -55,8 +58,9 @@ func (h *Heap) free(op string, p, n uintptr) {
 	state, _ := e.Slot(p)
 	class := e.Class()
 	if class == mheap.Tiny {
-		raceFree(p, min(n, mheap.TinyMax))
-		if !h.caches.FreeTiny(p, state, min(n, mheap.TinyMax)) {
+		n = min(n, usableSize(e, p))
+		raceFree(p, n)
+		if !h.caches.FreeTiny(p, state, n) {
 			panic(misuse(op, DoubleFree, p))
 		}
 		return
@@ -79,12 +83,7 @@ func (h *Heap) freeSlot(op string, class mheap.SpanClass, p, state, n uintptr) {
 	if !mheap.FreeSlot(state) {
 		panic(misuse(op, DoubleFree, p))
 	}
-	c := h.caches.Enter()
-	ok := c.Push(class, p, state, n)
-	h.caches.Leave(c)
-	if !ok {
-		h.caches.Free(nil, class, p, state, n)
-	}
+	h.caches.Free(nil, class, p, state, n)
 }
 
 // liveBlock returns the page entry of the live block of h that begins at p, or panics.
@@ -149,6 +148,11 @@ func misuse(op string, kind MisuseKind, p uintptr) *MisuseError {
 		m.SpanBase, m.SpanBytes = s.Base(), s.Bytes()
 		m.ClassSize = blockBytes(e)
 		m.Block = p - (p-m.SpanBase)%m.ClassSize
+		if e.Class() == mheap.Tiny {
+			state, _ := e.Slot(p)
+			start, _, _ := mheap.TinyBlock(state, p-m.Block)
+			m.Block += start
+		}
 	}
 	return m
 }

@@ -17,7 +17,7 @@ import (
 //
 // A Heap lives until Close, also when nobody refers to it any more.
 type Heap struct {
-	id     uint32
+	id     uint32 // immutable until Close
 	name   string
 	closed atomic.Bool
 	caches mcache.Set
@@ -106,6 +106,7 @@ func (h *Heap) Close() error {
 	h.caches.Close()
 	h.pages.Close()
 	registry.heaps[h.id].Store(nil)
+	h.id = MaxHeaps // no block is of a closed heap, whoever has its number now
 	return nil
 }
 

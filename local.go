@@ -126,8 +126,9 @@ func (l *Local) Free(b []byte) {
 					panic(misuse("Free", DoubleFree, p))
 				}
 				l.use.begin()
-				ok := c.Push(class, p, state, n)
-				if !ok {
+				if c.HasRoom(class) {
+					c.Push(class, p, state, n)
+				} else {
 					l.heap.caches.Free(c, class, p, state, n)
 				}
 				l.use.end()

@@ -113,6 +113,9 @@ func (h *Heap) smallStats(classes ...mheap.SpanClass) (c classCounts) {
 	c.Size = uint64(l.Bytes)
 	for _, class := range classes {
 		u := h.caches.Usage(class)
+		if u.Blocks == 0 { // of tiny slots, those that caches are about to share out
+			u.InCaches, u.Live = u.InCaches+u.Live, 0
+		}
 		c.Spans += u.Spans
 		c.LiveSlots += u.Live
 		c.Live += u.Requested

@@ -32,7 +32,11 @@ func infoOf[T any]() *typeInfo {
 func checkType(t reflect.Type) *typeInfo {
 	info := &typeInfo{noscan: true}
 	if path, kind := info.findPointer(t, ""); kind != reflect.Invalid {
-		info.err = fmt.Errorf("spanheap: %w: %v: %s is a %v", ErrPointers, t, t.Name()+path, kind)
+		path = t.Name() + path
+		if path == "" {
+			path = t.String()
+		}
+		info.err = fmt.Errorf("spanheap: %w: %v: %s is a %v", ErrPointers, t, path, kind)
 	}
 	kept, _ := types.LoadOrStore(t, info)
 	return kept.(*typeInfo)

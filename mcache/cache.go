@@ -68,24 +68,25 @@ func (c *Cache) PopRun(class mheap.SpanClass, n uintptr, count int) []mheap.Slot
 	return slotsAt(b.top, k)
 }
 
+// HasRoom tells whether a slot of the class can be pushed.
+func (c *Cache) HasRoom(class mheap.SpanClass) bool {
+	b := &c.bins[class]
+	return b.top != b.end
+}
+
 // Room returns how many slots of the class can be pushed.
 func (c *Cache) Room(class mheap.SpanClass) int {
 	b := &c.bins[class]
 	return int((b.end - b.top) / slotSize)
 }
 
-// Push puts the Held slot of a block of n bytes on the magazine of the class. It tells whether
-// there was room.
-func (c *Cache) Push(class mheap.SpanClass, addr, state, n uintptr) bool {
+// Push puts the Held slot of a block of n bytes on the magazine of the class, which has room.
+func (c *Cache) Push(class mheap.SpanClass, addr, state, n uintptr) {
 	b := &c.bins[class]
-	if b.top == b.end {
-		return false
-	}
 	s := slotAt(b.top)
 	s.Addr, s.State = addr, state
 	b.top += slotSize
 	b.requested -= n
-	return true
 }
 
 // charge takes n bytes, interval at most, off the countdown, and tells whether it has run out; it

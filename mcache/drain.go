@@ -9,8 +9,12 @@ import "github.com/spanheap/spanheap/mheap"
 // Owners go on meanwhile. Leased caches keep what they have.
 func (s *Set) Drain() {
 	s.mu.Lock()
+	closed := s.closed
 	s.drain(func(int) bool { return true })
 	s.mu.Unlock()
+	if closed {
+		return
+	}
 	for i := range s.centrals {
 		s.centrals[i].Drain()
 	}
@@ -40,10 +44,9 @@ func (s *Set) tick() {
 }
 
 // look is a sum over the cache that changes with every block that its owner allocates or frees.
-func (c *Cache) look() uintptr {
-	sum := load(&c.countdown)
+func (c *Cache) look() (sum uintptr) {
 	for i := range mheap.NumSpanClasses {
-		sum += load(&c.bins[i].requested)
+		sum += load(&c.bins[i].requested) + 3*load(&c.bins[i].allocs)
 	}
 	return sum
 }

@@ -28,7 +28,11 @@ func fillRoom(class mheap.SpanClass) uintptr {
 
 // nextRoom is the room of the magazine that replaces one.
 func nextRoom(class mheap.SpanClass, room uintptr) uintptr {
-	return max(min(firstSlots, fillRoom(class)), min(2*room, mostSlots))
+	fill := fillRoom(class)
+	if room < fill {
+		return min(max(firstSlots, 2*room), fill)
+	}
+	return min(2*room, mostSlots)
 }
 
 // cost is what the cache's budget pays when a magazine grows to the room after its own.
@@ -50,7 +54,7 @@ func (c *Cache) mayGrow(class mheap.SpanClass, room uintptr) bool {
 }
 
 // enlarge gives the caller's cache a larger magazine of the class, if the one it has is of the room
-// still. It tells whether there was memory.
+// still and its budget allows. It tells whether there was memory.
 func (s *Set) enlarge(own *Cache, class mheap.SpanClass, room uintptr) bool {
 	wanted := nextRoom(class, room)
 	p, err := s.heap.Meta().Alloc(wanted * slotSize)
@@ -59,7 +63,7 @@ func (s *Set) enlarge(own *Cache, class mheap.SpanClass, room uintptr) bool {
 	}
 	spare, spareRoom := p, wanted
 	c := s.enter(own)
-	if b := &c.bins[class]; c != &nobody && (b.end-b.base)/slotSize == room {
+	if b := &c.bins[class]; c != &nobody && (b.end-b.base)/slotSize == room && c.spent+cost(class, room) <= budget {
 		held := (b.top - b.base) / slotSize
 		copy(slotsAt(p, wanted), slotsAt(b.base, held))
 		spare, spareRoom = b.base, room

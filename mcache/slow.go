@@ -99,7 +99,8 @@ func (s *Set) Free(own *Cache, class mheap.SpanClass, addr, state, n uintptr) {
 			}
 			continue
 		}
-		if c.Push(class, addr, state, n) {
+		if c.HasRoom(class) {
+			c.Push(class, addr, state, n)
 			s.leave(own, c)
 			return
 		}
@@ -128,6 +129,12 @@ func (s *Set) Free(own *Cache, class mheap.SpanClass, addr, state, n uintptr) {
 
 // allocDirect takes a slot from the central, past the caches.
 func (s *Set) allocDirect(class mheap.SpanClass, n uintptr) (uintptr, error) {
+	s.mu.Lock()
+	closed := s.closed
+	s.mu.Unlock()
+	if closed {
+		return 0, mheap.ErrClosed
+	}
 	var slot [1]mheap.Slot
 	if _, err := s.centrals[class].Take(slot[:]); err != nil {
 		return 0, err

@@ -38,8 +38,9 @@ func (s *Set) Usage(class mheap.SpanClass) (u Usage) {
 		}
 	})
 	l := class.Layout()
+	out = min(positive(out), uintptr(central.Spans)*uintptr(l.Slots))
 	u.Spans = central.Spans
-	u.InCaches = uint64(min(held, positive(out)))
+	u.InCaches = uint64(min(held, out))
 	u.Live = uint64(positive(out - held))
 	u.InSpans = central.Spans*uint64(l.Slots) - u.InCaches - u.Live
 	u.Blocks = u.Live

@@ -10,16 +10,14 @@ import (
 //	InSpan  the span has it                        the cache that holds the span: store Held
 //	Held    a cache, or a goroutine on its way     its owner: store Live (Alloc), InSpan (return)
 //	        to or from one, has it
-//	Live    a caller has it                        whoever frees it: one atomic add makes it Held
+//	Live    a caller has it                        whoever frees it: one compare-and-swap makes it Held
 //
-// Held is any value above Live. A free adds 1 to the byte by an atomic add to its word: of all who
-// free one block at the same moment exactly one sees the byte go from Live to Live+1, and the
-// others' adds leave it Held. Stores are plain: only the slot's owner stores, and owning it passes
-// on through a cache's or a central's own rules. So an allocation marks its slot with no atomic
-// read-modify-write, a free costs one, and a second free is seen wherever the slot then lies.
-//
-// It takes more than 190 goroutines in the few instructions between the look and the add, all
-// freeing one block, to carry into a neighbour's byte.
+// Of all who free one block at the same moment exactly one swaps Live for Held; the others, and those
+// who come later still, find another state and change nothing. The swap is of the word that contains
+// the byte, and is tried again when a neighbour changed meanwhile. Stores are plain: only the slot's
+// owner stores, and owning it passes on through a cache's or a central's own rules. So an allocation
+// marks its slot with no atomic read-modify-write, a free costs one, and a second free is seen
+// wherever the slot then lies.
 const (
 	InSpan uint8 = 0
 	Live   uint8 = 0x40
@@ -35,10 +33,17 @@ func SetSlotState(p uintptr, state uint8) { *byteAt(p) = state }
 // SetLive makes the slot, which is the caller's, Live.
 func (s *Slot) SetLive() { *byteAt(s.State) = Live }
 
-// FreeSlot makes the state at p, which was seen Live, Held; it tells whether the caller was the
-// one who did, and not another who freed the same block.
+// FreeSlot makes the state at p Held if it is Live. It tells whether the caller was the one who did,
+// and not another who freed the same block.
 func FreeSlot(p uintptr) bool {
-	shift := byteShift(p)
-	after := atomic.AddUint32(stateWordAt(p), 1<<shift)
-	return uint8(after>>shift) == Held
+	shift, word := byteShift(p), stateWordAt(p)
+	for {
+		old := atomic.LoadUint32(word)
+		if uint8(old>>shift) != Live {
+			return false
+		}
+		if atomic.CompareAndSwapUint32(word, old, old+uint32(Held-Live)<<shift) {
+			return true
+		}
+	}
 }

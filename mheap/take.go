@@ -42,7 +42,7 @@ func (s *Span) Count() (inSpan, held, live uint32) {
 			inSpan++
 		case state == Live:
 			live++
-		case state > Live:
+		case state == Held:
 			held++
 		}
 	}

@@ -1,0 +1,125 @@
+//go:build !race
+
+package spanheap_test
+
+import (
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/spanheap/spanheap"
+	"github.com/spanheap/spanheap/mheap"
+	"github.com/spanheap/spanheap/sizeclass"
+	"github.com/stretchr/testify/require"
+)
+
+// Of several goroutines that free one block at the same moment exactly one succeeds, whoever allocated
+// it. (A race detector reports the attempt itself, rightly.)
+func TestSimultaneousDoubleFree(t *testing.T) {
+	for name, newVictim := range victims {
+		for _, count := range []int{2, 4} {
+			h := newHeap(t)
+			kept := newVictim(t, h) // keeps the span, if it is one of slots
+			x := movedIn(kept.bytes, 1)
+			var v victim
+			frees := newTeam(count, func() bool { return isDoubleFree(v.free) })
+			for range loops(250) {
+				v = newVictim(t, h)
+				lost := frees.round()
+				require.Equal(t, count-1, lost, "%s: of %d who freed a block so many were refused", name, count)
+			}
+			frees.dismiss()
+			require.NoError(t, x.intact())
+			kept.free()
+			closeEmpty(t, h)
+		}
+	}
+}
+
+// A free that has found its block live may be overtaken by another free of the block, and by all that
+// becomes of it then. It comes too late, and must leave the slot alone.
+func TestOvertakenFreeChangesNothing(t *testing.T) {
+	class := mheap.ClassOf(sizeclass.Of(64), true)
+	for name, overtake := range map[string]func(h *spanheap.Heap, b []byte){
+		"the slot is in a cache":  func(h *spanheap.Heap, b []byte) { h.Free(b) },
+		"the slot is in its span": func(h *spanheap.Heap, b []byte) { h.Free(b); h.Release(everything) },
+	} {
+		h := newHeap(t)
+		kept, b := alloc(t, h, 64), alloc(t, h, 64)
+		state := mheap.EntryOf(addressOf(b)).LiveSlot(class, addressOf(b))
+		require.NotZero(t, state)
+		overtake(h, b)
+		before := h.Stats()
+		require.False(t, mheap.FreeSlot(state), name)
+		require.NoError(t, h.Verify(), name)
+		require.Equal(t, before, h.Stats(), name)
+		h.Free(kept)
+		closeEmpty(t, h)
+	}
+}
+
+// isDoubleFree tells whether free panicked as it should when the block is free.
+func isDoubleFree(free func()) (refused bool) {
+	defer func() {
+		switch m := recover().(type) {
+		case nil:
+		case *spanheap.MisuseError:
+			refused = m.Kind == spanheap.DoubleFree
+		default:
+			panic(m)
+		}
+	}()
+	free()
+	return false
+}
+
+// team is goroutines that do the same thing at the same moment, again and again.
+type team struct {
+	do      func() bool
+	count   int
+	started atomic.Int64 // rounds
+	done    atomic.Int64 // goroutines, over all rounds
+	yes     atomic.Int64 // goroutines that answered true, in this round
+	members sync.WaitGroup
+}
+
+func newTeam(count int, do func() bool) *team {
+	w := &team{do: do, count: count}
+	for range count {
+		w.members.Go(w.member)
+	}
+	return w
+}
+
+func (w *team) member() {
+	for round := int64(1); ; round++ {
+		for w.started.Load() < round {
+			runtime.Gosched()
+		}
+		if w.do == nil {
+			return
+		}
+		if w.do() {
+			w.yes.Add(1)
+		}
+		w.done.Add(1)
+	}
+}
+
+// round has everybody do it once, and returns how many answered true.
+func (w *team) round() int {
+	w.yes.Store(0)
+	round := w.started.Add(1)
+	for w.done.Load() < round*int64(w.count) {
+		runtime.Gosched()
+	}
+	return int(w.yes.Load())
+}
+
+// dismiss ends the goroutines.
+func (w *team) dismiss() {
+	w.do = nil
+	w.started.Add(1)
+	w.members.Wait()
+}

@@ -1,0 +1,5 @@
+//go:build race || spanheap_debug || spanheap_portable || js || wasip1
+
+package spanheap_test
+
+const slowBuild = true

@@ -1,0 +1,149 @@
+package spanheap_test
+
+import (
+	"fmt"
+	"log"
+
+	"github.com/spanheap/spanheap"
+)
+
+// Node may lie off the Go heap: it holds no Go pointers, and refers to other nodes by Ptr.
+type Node struct {
+	Key         uint64
+	Left, Right spanheap.Ptr[Node]
+}
+
+// insert puts a new node into the tree below link.
+func insert(h *spanheap.Heap, link *spanheap.Ptr[Node], key uint64) error {
+	for !link.IsNil() {
+		if at := link.Get(); key < at.Key {
+			link = &at.Left
+		} else {
+			link = &at.Right
+		}
+	}
+	node, err := spanheap.New[Node](h) // zeroed
+	if err != nil {
+		return err // the operating system refused memory
+	}
+	node.Key = key
+	*link = spanheap.PtrTo(node)
+	return nil
+}
+
+// drop prints the keys below p, in order, and deletes the nodes.
+func drop(p spanheap.Ptr[Node]) {
+	if p.IsNil() {
+		return
+	}
+	node := p.Get()
+	drop(node.Left)
+	fmt.Println(node.Key)
+	drop(node.Right)
+	spanheap.Delete(node)
+}
+
+// A heap of one's own, with a tree and a block of bytes in it.
+func Example() {
+	h, err := spanheap.NewHeap(spanheap.Options{Name: "index"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer h.Close() // ends every block of the heap at once
+
+	var root spanheap.Ptr[Node]
+	for _, key := range []uint64{5, 2, 8} {
+		if err := insert(h, &root, key); err != nil {
+			log.Fatal(err)
+		}
+	}
+	value, err := h.Alloc(100) // []byte, len and cap 100
+	if err != nil {
+		log.Fatal(err)
+	}
+	copy(value, "bytes")
+	fmt.Println(h.Stats().LiveBlocks, "blocks live")
+
+	h.Free(value)
+	drop(root)
+	fmt.Println(h.Stats().LiveBlocks, "blocks live")
+	// Output:
+	// 4 blocks live
+	// 2
+	// 5
+	// 8
+	// 0 blocks live
+}
+
+// Blocks on the process-wide heap need nothing made first.
+func ExampleAlloc() {
+	b, err := spanheap.Alloc(5)
+	if err != nil {
+		log.Fatal(err)
+	}
+	copy(b, "hello")
+	if b, err = spanheap.Realloc(b, 11); err != nil {
+		log.Fatal(err) // b is valid still, with its 5 bytes
+	}
+	copy(b[5:], " world")
+	fmt.Printf("%s, %d bytes\n", b, cap(b))
+	spanheap.Free(b)
+	// Output: hello world, 11 bytes
+}
+
+func ExampleMakeSlice() {
+	h := spanheap.Default()
+	s, err := spanheap.MakeSlice[float64](h, 3, 1000)
+	if err != nil {
+		log.Fatal(err)
+	}
+	s = append(s, 1.5) // up to its capacity
+	fmt.Println(s)
+	spanheap.FreeSlice(s)
+	// Output: [0 0 0 1.5]
+}
+
+// A type that holds Go pointers is refused, by the name of the field.
+func ExampleNew_refused() {
+	type user struct {
+		ID   int
+		Name string
+	}
+	_, err := spanheap.New[user](spanheap.Default())
+	fmt.Println(err)
+	// Output: spanheap: type contains Go pointers: spanheap_test.user: user.Name is a string
+}
+
+// Whoever wants to go on after a mistake can.
+func ExampleMisuseError() {
+	b, err := spanheap.Alloc(64)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer func() {
+		if m, ok := recover().(*spanheap.MisuseError); ok {
+			fmt.Println(m.Op, "of a block of", m.ClassSize, "bytes:", m.Kind)
+		}
+	}()
+	spanheap.Free(b)
+	spanheap.Free(b)
+	// Output: Free of a block of 64 bytes: double free
+}
+
+// What lies in a heap, and what is free, adds up to what it is backed by.
+func ExampleHeap_Stats() {
+	h, err := spanheap.NewHeap(spanheap.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer h.Close()
+	if _, err := h.Alloc(100); err != nil {
+		log.Fatal(err)
+	}
+	s := h.Stats()
+	fmt.Println(s.Live, "bytes live,", s.Rounding, "bytes of rounding")
+	fmt.Println(s.Live+s.Rounding+s.SpanTail+s.CachedSlots+s.CentralSlots+s.FreePages+s.Metadata == s.Backed)
+	// Output:
+	// 100 bytes live, 12 bytes of rounding
+	// true
+}

@@ -1,0 +1,35 @@
+//go:build (amd64 || arm64) && !race && !js && !wasip1
+
+package spanheap_test
+
+import (
+	"testing"
+
+	"github.com/spanheap/spanheap"
+	"github.com/stretchr/testify/require"
+)
+
+func TestTooManyHeaps(t *testing.T) {
+	var heaps []*spanheap.Heap
+	var err error
+	for err == nil {
+		var h *spanheap.Heap
+		if h, err = spanheap.NewHeap(spanheap.Options{}); err == nil {
+			heaps = append(heaps, h)
+		}
+	}
+	require.ErrorIs(t, err, spanheap.ErrTooManyHeaps)
+	require.InDelta(t, spanheap.MaxHeaps, len(heaps), 1, "the default heap may be one of them")
+
+	last := heaps[len(heaps)-1]
+	b := alloc(t, last, 100)
+	m := caught(t, elsewhere, func() { heaps[0].Free(b) })
+	require.Equal(t, spanheap.WrongHeap, m.Kind)
+	spanheap.Free(b)
+	for _, h := range heaps {
+		closeEmpty(t, h)
+	}
+	h, err := spanheap.NewHeap(spanheap.Options{})
+	require.NoError(t, err, "there is room again")
+	closeEmpty(t, h)
+}

@@ -1,0 +1,243 @@
+package mcache_test
+
+import (
+	"math/rand/v2"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/spanheap/spanheap/mcache"
+	"github.com/spanheap/spanheap/mheap"
+	"github.com/stretchr/testify/require"
+)
+
+// hoard makes the caches of some Ps hold slots of every kind, and returns what is live still.
+func (r *rig) hoard(goroutines int) (live []block) {
+	var mu sync.Mutex
+	onProcs(goroutines, func(g int) {
+		random := rand.New(rand.NewPCG(uint64(g), 9))
+		var mine []block
+		for range 400 {
+			b, err := r.alloc(draw(random))
+			if err != nil {
+				r.t.Error(err)
+				return
+			}
+			mine = append(mine, b)
+		}
+		for _, b := range mine[20:] {
+			if !r.free(b) {
+				r.t.Errorf("%+v is not live", b)
+			}
+		}
+		mu.Lock()
+		live = append(live, mine[:20]...)
+		mu.Unlock()
+	})
+	return live
+}
+
+func TestDrainGivesBackWhatCachesReport(t *testing.T) {
+	r := newRig(t)
+	live := r.hoard(4)
+	r.verify(live)
+	type where struct{ inSpans, inCaches, live uint64 }
+	var before [mheap.NumSpanClasses]where
+	held := uint64(0)
+	for class := mheap.LargeNoscan + 1; int(class) < mheap.NumSpanClasses; class++ {
+		u := r.Usage(class)
+		before[class] = where{u.InSpans, u.InCaches, u.Live}
+		held += u.InCaches
+	}
+	require.NotZero(t, held)
+	require.NotZero(t, r.LargeUsage().CachedBytes)
+	// Only spans with a live block stay, so that slots are drained and not their spans with them.
+	spans := map[mheap.SpanClass]map[*mheap.Span]bool{}
+	for _, b := range live {
+		if spans[b.class] == nil {
+			spans[b.class] = map[*mheap.Span]bool{}
+		}
+		spans[b.class][mheap.SpanOf(b.addr)] = true
+	}
+	pages := r.heap.Usage()
+
+	r.Drain()
+	r.verify(live)
+	freed := uint64(0)
+	for class := mheap.LargeNoscan + 1; int(class) < mheap.NumSpanClasses; class++ {
+		u := r.Usage(class)
+		require.Zero(t, u.InCaches)
+		require.LessOrEqual(t, u.Live, before[class].live, "an empty tiny slot is closed")
+		slots := uint64(class.Layout().Slots)
+		was := before[class].inSpans + before[class].inCaches + before[class].live
+		require.Zero(t, (was-u.InSpans-u.Live)%max(slots, 1), "whole spans went")
+		freed += (was - u.InSpans - u.Live) / max(slots, 1) * uint64(class.Layout().Pages) * mheap.PageSize
+		if !class.Large() && class != mheap.Tiny {
+			require.EqualValues(t, len(spans[class]), u.Spans, "class %d", class)
+		}
+	}
+	freed += pages.LargeBytes - r.heap.Usage().LargeBytes
+	require.Zero(t, r.LargeUsage().CachedBytes)
+	require.Equal(t, freed, r.heap.Usage().FreePages-pages.FreePages)
+
+	for _, b := range live {
+		r.mustFree(b)
+	}
+	r.requireEmpty()
+}
+
+func TestDrainingAnEmptySet(t *testing.T) {
+	r := newRig(t)
+	r.Drain()
+	r.requireEmpty()
+	require.Empty(t, r.Hoards(), "no cache before the first block")
+}
+
+func TestDrainWhileOthersAreAtWork(t *testing.T) {
+	procs(t, 4)
+	r := newRig(t)
+	var working atomic.Int32
+	var mu sync.Mutex
+	var live []block
+	const workers = 4
+	working.Store(workers)
+	onProcs(workers+1, func(g int) {
+		if g == workers {
+			for working.Load() > 0 {
+				r.Drain()
+				runtime.Gosched()
+			}
+			return
+		}
+		defer working.Add(-1)
+		random := rand.New(rand.NewPCG(uint64(g), 4))
+		var mine []block
+		for range 4000 {
+			if len(mine) > 0 && random.IntN(2) == 0 {
+				i := random.IntN(len(mine))
+				if !r.free(mine[i]) {
+					t.Errorf("%+v is not live", mine[i])
+				}
+				mine[i] = mine[len(mine)-1]
+				mine = mine[:len(mine)-1]
+				continue
+			}
+			b, err := r.alloc(draw(random))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			mine = append(mine, b)
+		}
+		mu.Lock()
+		live = append(live, mine...)
+		mu.Unlock()
+	})
+	r.verify(live)
+	for _, b := range live {
+		r.mustFree(b)
+	}
+	r.requireEmpty()
+}
+
+// TestEveryUseIsSeen: a cache that its owner uses looks different to every tick, so that it is not
+// taken for idle.
+func TestEveryUseIsSeen(t *testing.T) {
+	r := newRig(t)
+	class := noscan(48)
+	b := r.mustAlloc(class, 48)
+	r.mustAlloc(class, 48)
+
+	c := r.Enter()
+	before := c.Look()
+	popped := c.Pop(class, 48)
+	after := c.Look()
+	r.Leave(c)
+	require.NotZero(t, popped)
+	require.NotEqual(t, before, after, "an allocation")
+
+	state, _ := mheap.EntryOf(b.addr).Slot(b.addr)
+	require.True(t, mheap.FreeSlot(state))
+	c = r.Enter()
+	before = c.Look()
+	c.Push(class, b.addr, state, 48)
+	after = c.Look()
+	r.Leave(c)
+	require.NotEqual(t, before, after, "a free")
+}
+
+func TestLeasedCaches(t *testing.T) {
+	r := newRig(t)
+	own, err := r.Lease()
+	require.NoError(t, err)
+	other, err := r.Lease()
+	require.NoError(t, err)
+	require.NotSame(t, own, other)
+	var live []block
+	for range 100 {
+		addr, err := r.Alloc(own, noscan(64), 64)
+		require.NoError(t, err)
+		live = append(live, block{addr, 64, noscan(64)})
+		addr, err = r.AllocTiny(own, 3)
+		require.NoError(t, err)
+		live = append(live, block{addr, 3, mheap.Tiny})
+	}
+	require.Empty(t, len(r.Hoards()), "no other cache is in use")
+	r.verify(live)
+	for _, b := range live[:100] {
+		state, _ := mheap.EntryOf(b.addr).Slot(b.addr)
+		if b.class == mheap.Tiny {
+			require.True(t, r.FreeTiny(b.addr, state, b.n))
+			continue
+		}
+		require.True(t, mheap.FreeSlot(state))
+		r.Free(own, b.class, b.addr, state, b.n)
+	}
+	live = live[100:]
+	r.verify(live)
+	r.Drain()
+	require.NotZero(t, r.Usage(noscan(64)).InCaches, "nobody else empties it")
+	r.verify(live)
+
+	r.Return(own)
+	require.Zero(t, r.Usage(noscan(64)).InCaches)
+	r.verify(live)
+	again, err := r.Lease()
+	require.NoError(t, err)
+	require.Same(t, own, again)
+	r.Return(again)
+	r.Return(other)
+	for _, b := range live {
+		r.mustFree(b)
+	}
+	r.requireEmpty()
+}
+
+func TestAClosedSetGivesNothing(t *testing.T) {
+	r := newRig(t)
+	var blocks []block
+	for range 100 {
+		blocks = append(blocks, r.mustAlloc(noscan(1024), 1024))
+	}
+	for _, b := range blocks {
+		r.mustFree(b)
+	}
+	own, err := r.Lease()
+	require.NoError(t, err)
+	r.Close()
+	require.NotPanics(t, func() { r.Return(own) })
+	_, err = r.Lease()
+	require.ErrorIs(t, err, mheap.ErrClosed)
+	c := r.Enter()
+	r.Leave(c)
+	require.Same(t, mcache.Nobody, c)
+	r.heap.Close()
+	require.NotPanics(t, func() {
+		_, err = r.alloc(noscan(1024), 1024)
+		require.Error(t, err)
+		_, err = r.alloc(mheap.LargeNoscan, 100_000)
+		require.Error(t, err)
+		r.Drain()
+	})
+}

@@ -1,0 +1,68 @@
+package mcache
+
+import "github.com/spanheap/spanheap/mheap"
+
+const (
+	Interval  = interval
+	IdleTicks = idleTicks
+	Budget    = budget
+	MaxLarge  = maxLargeBytes
+	CacheSize = cacheSize
+)
+
+// Nobody is the cache of owners that have none.
+var Nobody = &nobody
+
+// Hoard is what one cache holds.
+type Hoard struct {
+	ID               int
+	Slots, SlotBytes uintptr
+	Spans            int // from which magazines are filled
+	LargeBytes       uintptr
+	Tiny             bool // a slot is being shared out
+	Beyond, Spent    uintptr
+}
+
+// Empty tells whether the cache holds nothing.
+func (h Hoard) Empty() bool { return h.Slots == 0 && h.Spans == 0 && h.LargeBytes == 0 && !h.Tiny }
+
+// Hoards returns what each owner's cache holds. Nobody may use the set meanwhile.
+func (s *Set) Hoards() (hoards []Hoard) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range s.all[:s.top] {
+		if c != nil {
+			hoards = append(hoards, c.hoard())
+		}
+	}
+	return hoards
+}
+
+func (c *Cache) hoard() Hoard {
+	h := Hoard{ID: c.id, LargeBytes: c.large.bytes, Tiny: c.tiny.addr != 0, Spent: c.spent}
+	for i := int(mheap.LargeNoscan) + 1; i < mheap.NumSpanClasses; i++ {
+		class := mheap.SpanClass(i)
+		b := &c.bins[class]
+		h.Slots += b.held()
+		h.SlotBytes += b.held() * class.Layout().Bytes
+		if b.span != nil {
+			h.Spans++
+		}
+		if room := c.RoomOf(class); room > 0 && room > fillRoom(class) {
+			h.Beyond += (room - fillRoom(class)) * class.Layout().Bytes
+		}
+	}
+	return h
+}
+
+// RoomOf returns how many slots the magazine of the class has room for, used or not.
+func (c *Cache) RoomOf(class mheap.SpanClass) uintptr {
+	b := &c.bins[class]
+	return (b.end - b.base) / slotSize
+}
+
+// FillRoom is how many slots a magazine of the class has room for while blocks are only allocated.
+func FillRoom(class mheap.SpanClass) uintptr { return fillRoom(class) }
+
+// Look is what a tick sees of the cache.
+func (c *Cache) Look() uintptr { return c.look() }

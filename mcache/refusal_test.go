@@ -1,0 +1,176 @@
+package mcache_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/spanheap/spanheap/arena/arenatest"
+	"github.com/spanheap/spanheap/mcache"
+	"github.com/spanheap/spanheap/mheap"
+	"github.com/stretchr/testify/require"
+)
+
+func all(arenatest.Call) bool { return true }
+
+// exhaustMetadata leaves blocks for records of spans, and no block of bytes or more, nor a system that
+// has more to give.
+func (r *rig) exhaustMetadata(bytes uintptr) {
+	r.t.Helper()
+	const records, recordBytes = 300, 4096
+	r.heap.Free(r.page())
+	var blocks []uintptr
+	for range records {
+		p, err := r.heap.Meta().Alloc(recordBytes)
+		require.NoError(r.t, err)
+		blocks = append(blocks, p)
+	}
+	r.metadata.Refuse(all)
+	for {
+		if _, err := r.heap.Meta().Alloc(bytes); err != nil {
+			require.ErrorIs(r.t, err, arenatest.ErrRefused)
+			break
+		}
+	}
+	for _, p := range blocks {
+		r.heap.Meta().Free(p, recordBytes)
+	}
+}
+
+// page is a span of one page.
+func (r *rig) page() *mheap.Span {
+	r.t.Helper()
+	s, err := r.heap.Alloc(1, mheap.LargeNoscan, 0)
+	require.NoError(r.t, err)
+	return s
+}
+
+// TestWhoHasNoCache goes past the caches, which there is no memory for, and later by way of them.
+func TestWhoHasNoCache(t *testing.T) {
+	r := newRig(t)
+	r.exhaustMetadata(mcache.CacheSize / 2)
+	random := rand.New(rand.NewPCG(8, 8))
+	owned := ground{}
+	var live []block
+	for step := range 3000 {
+		if step == 1500 {
+			require.Empty(t, r.Hoards())
+			require.NotEmpty(t, live)
+			r.metadata.Refuse(nil)
+		}
+		if len(live) > 0 && (random.IntN(2) == 0 || step < 1500 && len(live) > 200) {
+			i := random.IntN(len(live))
+			b := live[i]
+			live[i] = live[len(live)-1]
+			live = live[:len(live)-1]
+			owned.give(b)
+			r.mustFree(b)
+			require.False(t, r.free(b))
+		} else {
+			b := r.mustAlloc(draw(random))
+			owned.take(t, b)
+			live = append(live, b)
+		}
+		if step%100 == 0 {
+			r.verify(live)
+		}
+	}
+	require.NotEmpty(t, r.Hoards())
+	for _, b := range live {
+		r.mustFree(b)
+	}
+	r.requireEmpty()
+}
+
+// TestWithoutMemoryForMagazines: spans have room, but the cache cannot hold their slots.
+func TestWithoutMemoryForMagazines(t *testing.T) {
+	procs(t, 1)
+	r := newRig(t)
+	class := noscan(96)
+	r.mustFree(r.mustAlloc(noscan(8), 8)) // the cache is there
+	own, err := r.Lease()
+	require.NoError(t, err)
+	var live []block
+	for range 500 {
+		addr, err := r.Alloc(own, class, 96)
+		require.NoError(t, err)
+		live = append(live, block{addr, 96, class})
+	}
+	for i, b := range live {
+		if i%5 != 0 {
+			state, _ := mheap.EntryOf(b.addr).Slot(b.addr)
+			require.True(t, mheap.FreeSlot(state))
+			r.Free(own, class, b.addr, state, 96)
+		}
+	}
+	r.Return(own)
+	kept := live[:0]
+	for i, b := range live {
+		if i%5 == 0 {
+			kept = append(kept, b)
+		}
+	}
+	live = kept
+	r.verify(live)
+
+	r.metadata.Refuse(all)
+	for {
+		if _, err := r.heap.Meta().Alloc(64); err != nil {
+			break
+		}
+	}
+	for range 200 {
+		live = append(live, r.mustAlloc(class, 96))
+	}
+	require.Zero(t, r.roomOf(class))
+	r.verify(live)
+	for _, b := range live[100:] {
+		r.mustFree(b)
+	}
+	live = live[:100]
+	require.Zero(t, r.roomOf(class))
+	r.verify(live)
+	r.metadata.Refuse(nil)
+	for _, b := range live {
+		r.mustFree(b)
+	}
+	require.NotZero(t, r.roomOf(class))
+	r.requireEmpty()
+}
+
+func TestRefusedMemoryIsAnError(t *testing.T) {
+	r := newRig(t)
+	for _, class := range []mheap.SpanClass{mheap.Tiny, noscan(16), mheap.ClassOf(20, false), noscan(32768), mheap.LargeNoscan, mheap.LargeScan} {
+		n := uintptr(100_000)
+		if !class.Large() {
+			n = class.Layout().Bytes / 3
+		}
+		t.Run(fmt.Sprint("class ", class), func(t *testing.T) {
+			r.system.Refuse(all)
+			r.t = t
+			var live []block
+			for { // what the heap has already
+				b, err := r.alloc(class, n)
+				if err != nil {
+					require.ErrorIs(t, err, arenatest.ErrRefused)
+					break
+				}
+				live = append(live, b)
+			}
+			r.verify(live)
+			_, err := r.alloc(class, n)
+			require.ErrorIs(t, err, arenatest.ErrRefused)
+			if len(live) > 0 {
+				r.mustFree(live[0])
+				live[0] = r.mustAlloc(class, n)
+			}
+			r.system.Refuse(nil)
+			live = append(live, r.mustAlloc(class, n))
+			r.verify(live)
+			for _, b := range live {
+				r.mustFree(b)
+			}
+			r.requireEmpty()
+		})
+	}
+}

@@ -1,0 +1,215 @@
+package mcentral_test
+
+import (
+	"testing"
+
+	"github.com/spanheap/spanheap/arena/arenatest"
+	"github.com/spanheap/spanheap/mcentral"
+	"github.com/spanheap/spanheap/mheap"
+	"github.com/stretchr/testify/require"
+)
+
+// sizes are of classes with many slots a span, a few, two and one.
+var sizes = []uintptr{8, 1024, 4096, 32768}
+
+func TestRoomIsFoundBeforeAFreshSpan(t *testing.T) {
+	for _, size := range sizes {
+		r := newRig(t, size)
+		slots := r.take(5 * r.slots())
+		r.verify(5, 0)
+		empty, nonempty := r.Lists()
+		require.Equal(t, []int{5, 0}, []int{empty, nonempty})
+
+		back := slots[2*r.slots()]
+		r.Return([]mheap.Slot{back})
+		r.verify(5, 0)
+		require.Equal(t, []mheap.Slot{back}, r.take(1), "the one slot there is")
+		r.verify(5, 0)
+		r.take(1)
+		r.verify(6, 0)
+	}
+}
+
+func TestTheFullestSpanFirst(t *testing.T) {
+	r := newRig(t, 512) // 16 slots
+	spans := bySpan(r.take(4 * r.slots()))
+	require.Len(t, spans, 4)
+	want := map[int]*mheap.Span{}
+	back := 2
+	for s, slots := range spans {
+		r.Return(slots[:back])
+		want[back] = s
+		back += 4
+	}
+	for free := 2; free <= 14; free += 4 {
+		s := r.exchange(nil)
+		require.Same(t, want[free], s, "the one with %d free", free)
+		require.EqualValues(t, free, s.Free())
+	}
+	r.verify(4, 4)
+}
+
+// TestRefillingUsesTheSlotsThatWereFreed frees all slots but one of each span.
+func TestRefillingUsesTheSlotsThatWereFreed(t *testing.T) {
+	for _, size := range []uintptr{8, 48, 1024, 4096} {
+		r := newRig(t, size)
+		const spans = 20
+		var freed []mheap.Slot
+		for _, slots := range bySpan(r.take(spans * r.slots())) {
+			freed = append(freed, slots[1:]...)
+		}
+		before := r.heap.Usage()
+		r.Return(freed)
+		r.verify(spans, 0)
+		require.Equal(t, byAddress(freed), byAddress(r.take(len(freed))))
+		r.verify(spans, 0)
+		require.Equal(t, before, r.heap.Usage(), "no new pages")
+	}
+}
+
+func TestFreeSpansGoBackButForASpare(t *testing.T) {
+	for _, size := range sizes {
+		r := newRig(t, size)
+		slots := r.take(7 * r.slots())
+		spanBytes := uint64(r.class.Layout().Pages) * mheap.PageSize
+		before := r.heap.Usage().FreePages
+		r.Return(slots)
+		r.verify(mcentral.MaxSpares, 0)
+		require.Equal(t, (7-mcentral.MaxSpares)*spanBytes, r.heap.Usage().FreePages-before)
+		r.Drain()
+		r.verify(0, 0)
+		require.Equal(t, 7*spanBytes, r.heap.Usage().FreePages-before)
+		r.Drain()
+		r.verify(0, 0)
+		require.Len(t, r.take(1), 1, "it goes on")
+	}
+}
+
+// TestSwingingAroundABoundary takes one slot more than a span has, and gives it back.
+func TestSwingingAroundABoundary(t *testing.T) {
+	for _, size := range sizes {
+		r := newRig(t, size)
+		r.take(r.slots())
+		r.Return(r.take(1))
+		pages := r.heap.Usage()
+		for range 10 {
+			slots := r.take(1)
+			require.Equal(t, pages, r.heap.Usage())
+			r.Return(slots)
+			require.Equal(t, pages, r.heap.Usage(), "the span stays")
+		}
+		r.verify(1+mcentral.MaxSpares, 0)
+	}
+}
+
+func TestDrainLeavesSpansInUse(t *testing.T) {
+	r := newRig(t, 1024)
+	slots := r.take(3 * r.slots())
+	r.Return(slots[:r.slots()+1])
+	r.Drain()
+	r.verify(2, 0)
+	require.Len(t, r.take(1), 1)
+	r.verify(2, 0)
+}
+
+func TestASpanThatACacheHoldsStays(t *testing.T) {
+	for _, size := range sizes {
+		r := newRig(t, size)
+		s := r.exchange(nil)
+		dst := make([]mheap.Slot, r.slots())
+		require.Equal(t, r.slots(), s.Take(dst))
+		r.Return(dst)
+		r.verify(1, 1)
+		r.Drain()
+		r.verify(1, 1)
+		require.Zero(t, s.Take(dst), "slots given back are behind")
+
+		again := r.exchange(s)
+		require.Same(t, s, again, "it has room again")
+		require.Equal(t, r.slots(), s.Take(dst))
+		r.Put(s)
+		r.verify(1, 0)
+		r.Return(dst)
+		r.verify(1, 0)
+		r.Drain()
+		r.verify(0, 0)
+	}
+}
+
+func TestAFreeSpanTooManyGoesBackWhenItIsPut(t *testing.T) {
+	r := newRig(t, 1024)
+	first, second := r.exchange(nil), r.exchange(nil)
+	r.verify(2, 2)
+	r.Put(first)
+	r.Put(second)
+	r.verify(mcentral.MaxSpares, 0)
+	third := r.exchange(nil)
+	require.Same(t, first, third, "the spare")
+	fourth := r.exchange(nil)
+	r.Put(third)
+	require.Same(t, third, r.exchange(fourth), "one is a spare, the other went back")
+	r.verify(1, 1)
+}
+
+func TestTakeForACallerWithoutACache(t *testing.T) {
+	for _, size := range sizes {
+		r := newRig(t, size)
+		var all []mheap.Slot
+		for len(all) < 3*r.slots() {
+			dst := make([]mheap.Slot, 3)
+			n, err := r.Take(dst)
+			require.NoError(t, err)
+			require.True(t, 1 <= n && n <= 3)
+			all = append(all, dst[:n]...)
+		}
+		require.Len(t, bySpan(all), (len(all)+r.slots()-1)/r.slots())
+		u := r.Usage()
+		require.EqualValues(t, len(all), u.Direct)
+		require.Zero(t, u.Returned)
+		r.Return(all)
+		require.EqualValues(t, len(all), r.Usage().Returned)
+		r.verify(1, 0)
+	}
+}
+
+func TestRefusedMemory(t *testing.T) {
+	for _, size := range sizes {
+		r := newRig(t, size)
+		none := func(arenatest.Call) bool { return true }
+		r.system.Refuse(none)
+		_, err := r.Exchange(nil)
+		require.ErrorIs(t, err, arenatest.ErrRefused)
+		_, err = r.Take(make([]mheap.Slot, 1))
+		require.ErrorIs(t, err, arenatest.ErrRefused)
+		r.verify(0, 0)
+
+		r.system.Refuse(nil)
+		s := r.exchange(nil)
+		dst := make([]mheap.Slot, r.slots())
+		s.Take(dst)
+		// All else that the heap has, so that only the system has more.
+		for n := uintptr(1 << 20); n > 0; n /= 2 {
+			r.system.Refuse(none)
+			for {
+				if _, err := r.heap.Alloc(n, mheap.LargeNoscan, 0); err != nil {
+					break
+				}
+			}
+		}
+		_, err = r.Exchange(s)
+		require.ErrorIs(t, err, arenatest.ErrRefused)
+		require.False(t, s.Held, "the old one was given back all the same")
+		listed, err := r.Verify()
+		require.NoError(t, err)
+		require.EqualValues(t, 1, listed)
+
+		r.Return(dst[:1])
+		require.Same(t, s, r.exchange(nil), "what comes back can be had")
+		r.Put(s)
+		r.system.Refuse(nil)
+		r.take(2)
+		listed, err = r.Verify()
+		require.NoError(t, err)
+		require.EqualValues(t, 2, listed)
+	}
+}

@@ -1,0 +1,78 @@
+package mheap
+
+import "github.com/spanheap/spanheap/arena"
+
+const (
+	PagesPerArena = pagesPerArena
+	RecordSize    = recordSize
+	Quantum       = quantum
+
+	MetaUnit  = metaUnit
+	MetaSmall = metaSmall
+	MetaChunk = metaChunk
+	MetaStep  = metaStep
+
+	TinyGrain = tinyGrain
+)
+
+// ArenaRecordBytes is how long the record of an arena is.
+const ArenaRecordBytes = arenaRecordSize
+
+// Run is a span as tests see it, in whatever state.
+type Run struct {
+	Base, Pages uintptr
+	State       string
+}
+
+// Runs returns all spans in address order.
+func (h *Heap) Runs() (runs []Run, err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	err = h.walk(func(s *Span) error {
+		runs = append(runs, Run{s.base, s.npages, s.state.String()})
+		return nil
+	})
+	return runs, err
+}
+
+// Pages returns how many pages the span has.
+func (s *Span) Pages() uintptr { return s.npages }
+
+// Covers tells whether addresses in the arena at p can be looked up.
+func Covers(p uintptr) bool { return indexOf(p) < uintptr(len(arenaIndex)) }
+
+// NewMeta returns a maker of records over a system.
+func NewMeta(system arena.System) *Meta {
+	m := new(Meta)
+	m.init(system)
+	return m
+}
+
+// Close ends every block.
+func (m *Meta) Close() { m.close() }
+
+// Tree is a tree of spans that belong to no heap.
+type Tree struct{ tree }
+
+// Node returns a span for a Tree.
+func Node(npages, base uintptr) *Span { return &Span{npages: npages, base: base, state: stateFree} }
+
+func (t *Tree) Insert(s *Span)               { t.insert(s) }
+func (t *Tree) Remove(s *Span)               { t.remove(s) }
+func (t *Tree) BestFit(npages uintptr) *Span { return t.bestFit(npages) }
+func (t *Tree) Largest() *Span               { return t.largest() }
+func (t *Tree) Before(s *Span) *Span         { return t.before(s) }
+func (t *Tree) Verify(n int) error           { return t.verify(stateFree, uintptr(n)) }
+
+// Depth is the length of the longest way from the root.
+func (t *Tree) Depth() int { return depth(t.root) }
+
+func depth(s *Span) int {
+	if s == nil {
+		return 0
+	}
+	return 1 + max(depth(s.left), depth(s.right))
+}
+
+// StateBytes returns how long the states of a span of the layout are.
+func (l *Layout) StateBytes() uintptr { return l.stateBytes() }
