@@ -32,7 +32,7 @@ func New[T any](h *Heap) (*T, error) {
 // a *MisuseError when *p is no live value of T's size.
 func Delete[T any](p *T) {
 	if size := unsafe.Sizeof(*p); p != nil && size > 0 {
-		freeTyped("Delete", uintptr(unsafe.Pointer(p)), size)
+		freeTyped[T]("Delete", uintptr(unsafe.Pointer(p)), size)
 	}
 }
 
@@ -61,17 +61,17 @@ func MakeSlice[T any](h *Heap, len, cap int) ([]T, error) {
 // and slices without capacity are left alone. It panics with a *MisuseError when s is no live slice.
 func FreeSlice[T any](s []T) {
 	if size := uintptr(cap(s)) * unsafe.Sizeof(*new(T)); size > 0 {
-		freeTyped("FreeSlice", uintptr(unsafe.Pointer(unsafe.SliceData(s))), size)
+		freeTyped[T]("FreeSlice", uintptr(unsafe.Pointer(unsafe.SliceData(s))), size)
 	}
 }
 
-// freeTyped gives back the block of n bytes at p. Its class must be that of n.
-func freeTyped(op string, p, n uintptr) {
+// freeTyped gives back the block of n bytes of Ts at p. Its class must be that of n.
+func freeTyped[T any](op string, p, n uintptr) {
 	h := heapOf(p)
 	if h == nil {
 		panic(misuse(op, ForeignAddress, p))
 	}
-	if n-smallest <= sizeclass.MaxSmall-smallest {
+	if n >= smallest && n <= sizeclass.MaxSmall {
 		e := mheap.EntryOf(p)
 		if class := e.Class(); class.Size() == sizeclass.Of(n) {
 			if state := e.LiveSlot(class, p); state != 0 {
@@ -80,7 +80,11 @@ func freeTyped(op string, p, n uintptr) {
 			}
 		}
 	}
-	if e := h.liveBlock(op, p); goodSize(n) != usableSize(e, p) {
+	want := goodSize(n)
+	if !infoOf[T]().noscan {
+		want = goodSize(max(n, smallest)) // references are never tiny
+	}
+	if e := h.liveBlock(op, p); want != usableSize(e, p) {
 		panic(misuse(op, SizeMismatch, p))
 	}
 	h.free(op, p, n)

@@ -66,19 +66,15 @@ var errTooLarge = errors.New("larger than the address space")
 func (h *Heap) Alloc(npages uintptr, class SpanClass, align uintptr) (*Span, error) {
 	record, err := h.newRecord(class)
 	if err != nil {
+		if s := h.again(npages, class, align); s != nil {
+			return s, nil
+		}
 		return nil, err
 	}
 	h.mu.Lock()
 	s, err := h.place(record, npages, max(align, PageSize))
 	if err == nil {
-		s.class = class
-		s.slots = class.Layout().Slots
-		s.state = stateInUse
-		s.mapSpan()
-		if class.Large() {
-			h.largeSpans.Add(1)
-			h.largePages.Add(uint64(npages))
-		}
+		h.enter(s, class)
 	}
 	h.mu.Unlock()
 	if err != nil {
@@ -86,6 +82,38 @@ func (h *Heap) Alloc(npages uintptr, class SpanClass, align uintptr) (*Span, err
 		return nil, err
 	}
 	return s, nil
+}
+
+// again returns a free span of exactly npages with its own record, when there is one that suits: what
+// was freed can be allocated again, though there is no memory for another record.
+func (h *Heap) again(npages uintptr, class SpanClass, align uintptr) *Span {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	s := h.free.bestFit(npages)
+	states := class.Layout().stateBytes()
+	if s == nil || s.npages != npages || uintptr(s.recordBytes) < recordSize+states || align > 0 && s.base&(align-1) != 0 {
+		return nil
+	}
+	h.remove(s)
+	s.unmapEdges()
+	h.freePages.Add(-uint64(npages))
+	s.SlotCounts = SlotCounts{}
+	s.needZero = true
+	clearBytes(s.states(), states)
+	h.enter(s, class)
+	return s
+}
+
+// enter makes s, which is in no tree, a span in use. The caller holds h.mu.
+func (h *Heap) enter(s *Span, class SpanClass) {
+	s.class = class
+	s.slots = class.Layout().Slots
+	s.state = stateInUse
+	s.mapSpan()
+	if class.Large() {
+		h.largeSpans.Add(1)
+		h.largePages.Add(uint64(s.npages))
+	}
 }
 
 // Free takes back a span in use whose slots are all in it. It never fails.

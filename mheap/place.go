@@ -17,7 +17,13 @@ func (h *Heap) place(record *Span, npages, align uintptr) (*Span, error) {
 	}
 	for {
 		if from := h.fit(need); from != nil {
-			return record, h.cut(record, from, npages, align)
+			err := h.cut(record, from, npages, align)
+			if err != nil && from.state == stateScav {
+				if from = h.free.bestFit(need); from != nil { // larger, but it has its memory
+					err = h.cut(record, from, npages, align)
+				}
+			}
+			return record, err
 		}
 		joined, err := h.join(need)
 		if err == nil && !joined {
