@@ -28,6 +28,9 @@ func (s *Set) Enter() *Cache {
 	return s.caches[min(uint(procPin()), MaxCaches)]
 }
 
+// enterAgain is Enter: the caller may be on another P by now.
+func (s *Set) enterAgain(*Cache) *Cache { return s.Enter() }
+
 // Leave unpins the caller. It may not use c any more.
 func (s *Set) Leave(*Cache) { procUnpin() }
 

@@ -18,8 +18,12 @@ const MaxCaches = 16
 type ownerLocks [MaxCaches]sync.Mutex
 
 // Enter locks a cache and returns it.
-func (s *Set) Enter() *Cache {
-	id := s.owner()
+func (s *Set) Enter() *Cache { return s.enterOwner(s.owner()) }
+
+// enterAgain enters the cache that c was, which Enter need not find from another stack frame.
+func (s *Set) enterAgain(c *Cache) *Cache { return s.enterOwner(c.id) }
+
+func (s *Set) enterOwner(id int) *Cache {
 	s.locks[id].Lock()
 	c := loadCache(&s.caches[id])
 	if c == &nobody {

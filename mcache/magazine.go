@@ -53,16 +53,16 @@ func (c *Cache) mayGrow(class mheap.SpanClass, room uintptr) bool {
 	return 0 < filled && filled <= largest && 2*room <= largest && c.spent+cost(class, room) <= budget
 }
 
-// enlarge gives the caller's cache a larger magazine of the class, if the one it has is of the room
+// enlarge gives the caller's cache, which was c, a larger magazine of the class, if the one it has is of the room
 // still and its budget allows. It tells whether there was memory.
-func (s *Set) enlarge(own *Cache, class mheap.SpanClass, room uintptr) bool {
+func (s *Set) enlarge(own, c *Cache, class mheap.SpanClass, room uintptr) bool {
 	wanted := nextRoom(class, room)
 	p, err := s.heap.Meta().Alloc(wanted * slotSize)
 	if err != nil {
 		return false
 	}
 	spare, spareRoom := p, wanted
-	c := s.enter(own)
+	c = s.again(own, c)
 	if b := &c.bins[class]; c != &nobody && (b.end-b.base)/slotSize == room && c.spent+cost(class, room) <= budget {
 		held := (b.top - b.base) / slotSize
 		copy(slotsAt(p, wanted), slotsAt(b.base, held))

@@ -14,6 +14,15 @@ func (s *Set) enter(own *Cache) *Cache {
 	return s.Enter()
 }
 
+// again enters anew, where c was: to the cache of the same owner, unless the caller has been moved to
+// another P.
+func (s *Set) again(own, c *Cache) *Cache {
+	if own != nil {
+		return own
+	}
+	return s.enterAgain(c)
+}
+
 // leave undoes enter.
 func (s *Set) leave(own, c *Cache) {
 	if own == nil {
@@ -54,11 +63,11 @@ func (s *Set) Alloc(own *Cache, class mheap.SpanClass, n uintptr) (uintptr, erro
 			}
 			return p, nil
 		}
-		if room < fillRoom(class) && !s.enlarge(own, class, room) {
+		if room < fillRoom(class) && !s.enlarge(own, c, class, room) {
 			s.putBack(class, span)
 			return s.allocDirect(class, n)
 		}
-		if err := s.supply(own, class, span); err != nil {
+		if err := s.supply(own, c, class, span); err != nil {
 			return 0, err
 		}
 	}
@@ -66,12 +75,12 @@ func (s *Set) Alloc(own *Cache, class mheap.SpanClass, n uintptr) (uintptr, erro
 
 // supply exchanges the span, which is used up, for one with room and leaves it with the caller's
 // cache.
-func (s *Set) supply(own *Cache, class mheap.SpanClass, span *mheap.Span) error {
+func (s *Set) supply(own, c *Cache, class mheap.SpanClass, span *mheap.Span) error {
 	span, err := s.centrals[class].Exchange(span)
 	if err != nil {
 		return err
 	}
-	c := s.enter(own)
+	c = s.again(own, c)
 	if b := &c.bins[class]; c != &nobody && b.span == nil {
 		b.span, span = span, nil
 	}
@@ -109,7 +118,7 @@ func (s *Set) Free(own *Cache, class mheap.SpanClass, addr, state, n uintptr) {
 		if room == 0 || c.mayGrow(class, room) {
 			b.filled = 0
 			s.leave(own, c)
-			if !s.enlarge(own, class, room) && room == 0 {
+			if !s.enlarge(own, c, class, room) && room == 0 {
 				s.freeDirect(class, addr, state, n)
 				return
 			}
