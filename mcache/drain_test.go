@@ -144,6 +144,7 @@ func TestDrainWhileOthersAreAtWork(t *testing.T) {
 // TestEveryUseIsSeen: a cache that its owner uses looks different to every tick, so that it is not
 // taken for idle.
 func TestEveryUseIsSeen(t *testing.T) {
+	procs(t, 1)
 	r := newRig(t)
 	class := noscan(48)
 	b := r.mustAlloc(class, 48)

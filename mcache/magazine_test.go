@@ -86,7 +86,7 @@ func TestASwingThatNoMagazineHoldsMakesNoneGrow(t *testing.T) {
 	procs(t, 1)
 	r := newRig(t)
 	class := noscan(512)
-	r.swing(class, 20_000)
+	r.swing(class, 5_000)
 	require.LessOrEqual(t, r.roomOf(class), 2*mcache.FillRoom(class))
 	r.requireEmpty()
 }
@@ -95,7 +95,7 @@ func TestMagazinesShareABudget(t *testing.T) {
 	r := newRig(t)
 	random := rand.New(rand.NewPCG(3, 3))
 	classes := smallClasses()
-	for range 400 {
+	for range 150 {
 		class := classes[random.IntN(len(classes))]
 		r.swing(class, 1+random.IntN(int(max(8, 60_000/class.Layout().Bytes))))
 		r.requireWithinBudget()

@@ -69,19 +69,3 @@ func TestDrainEmptiesCachesOfVanishedOwners(t *testing.T) {
 	r.verify(nil)
 	r.requireEmpty()
 }
-
-func TestIdleCachesAreEmptied(t *testing.T) {
-	procs(t, 4)
-	r := newRig(t)
-	r.fillCaches(3, 4)
-	// One goroutine goes on, on one P mostly; where it has been lately is not idle.
-	for range 200 {
-		if r.filled() <= 2 {
-			break
-		}
-		r.spend((mcache.IdleTicks + 1) * mcache.Interval)
-	}
-	require.LessOrEqual(t, r.filled(), 2, "%+v", r.Hoards())
-	r.verify(nil)
-	r.requireEmpty()
-}

@@ -139,6 +139,7 @@ func TestWithoutMemoryForMagazines(t *testing.T) {
 }
 
 func TestRefusedMemoryIsAnError(t *testing.T) {
+	procs(t, 1)
 	r := newRig(t)
 	for _, class := range []mheap.SpanClass{mheap.Tiny, noscan(16), mheap.ClassOf(20, false), noscan(32768), mheap.LargeNoscan, mheap.LargeScan} {
 		n := uintptr(100_000)

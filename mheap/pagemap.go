@@ -126,8 +126,12 @@ func (a *Arena) publish() bool {
 	return true
 }
 
-// retract makes the arena unknown again.
-func (a *Arena) retract() { atomic.StoreUintptr(&arenaIndex[indexOf(a.region.Base)], 0) }
+// retract makes the arena unknown again, if it was known.
+func (a *Arena) retract() {
+	if i := indexOf(a.region.Base); i < uintptr(len(arenaIndex)) {
+		atomic.StoreUintptr(&arenaIndex[i], 0)
+	}
+}
 
 // mapSpan writes the entries of all pages of s, which comes into use.
 func (s *Span) mapSpan() {

@@ -1,0 +1,169 @@
+// Spanbench measures spanheap beside other allocators and writes what came of it. README.md in this
+// module's folder says how to read it. Run it from inside the module:
+//
+//	go run ./cmd/spanbench [flags]
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spanheap/spanheap/bench/report"
+	"github.com/spanheap/spanheap/bench/suite"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+	case err != nil:
+		fmt.Fprintf(os.Stderr, "spanbench: %v\n", err)
+		stop()
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string, out, errs io.Writer) error {
+	started := time.Now()
+	o, err := parse(args, errs)
+	if err != nil {
+		return err
+	}
+	impls, cells := o.impls(), o.cells()
+	if o.list {
+		list(out, impls, cells)
+		return nil
+	}
+	module, err := moduleDir(ctx)
+	if err != nil {
+		return err
+	}
+	scratch, err := os.MkdirTemp("", "spanbench")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(scratch)
+
+	p := newProgress(errs)
+	defer p.erase()
+	builder := &suite.Builder{Dir: scratch, Module: module, Tags: o.tags, Say: p.say}
+	ready, notes, err := builder.Build(ctx, impls)
+	if err != nil {
+		return err
+	}
+	traces, err := o.traceFiles(module)
+	if err != nil {
+		return err
+	}
+	s := &suite.Suite{
+		Impls: ready, Cells: cells, Traces: traces, Scratch: scratch, Live: o.live,
+		Rounds: o.rounds, Time: o.time, Limit: o.limit, Only: o.run, Started: started, Step: p.step,
+	}
+	machine := report.ThisMachine(ctx)
+	p.begin()
+	outcome, err := s.Run(ctx)
+	if err != nil {
+		return err
+	}
+	p.erase()
+	outcome.Notes = slices.Concat(notes, outcome.Notes)
+	if len(outcome.Rows) == 0 && len(outcome.Traces) == 0 && len(outcome.Collector) == 0 {
+		return fmt.Errorf("nothing was measured: %s", strings.Join(append(outcome.Notes, "-list shows what there is"), "; "))
+	}
+	r := &report.Results{
+		Schema: report.Schema, Date: started.UTC().Truncate(time.Second), Commit: report.Commit(ctx, module), Machine: machine,
+		Settings: report.Settings{
+			Plan: o.plan, Milliseconds: float64(o.time.Milliseconds()), Rounds: o.rounds,
+			Seconds: time.Since(started).Seconds(), Tags: strings.Join(o.tags, ","),
+		},
+		Outcome: *outcome,
+	}
+	for _, i := range ready {
+		r.Impls = append(r.Impls, *i)
+	}
+	if o.plan == guardPlan {
+		return guard(r, out)
+	}
+	r.Targets = report.Targets(outcome)
+	return o.write(r, module, out)
+}
+
+// write writes the results to where they were asked for.
+func (o *options) write(r *report.Results, module string, out io.Writer) error {
+	if o.json {
+		if err := r.WriteJSON(out); err != nil {
+			return err
+		}
+	} else {
+		r.WriteText(out)
+	}
+	if o.benchfmt != "" {
+		if err := toFile(o.benchfmt, r.WriteBenchmarks); err != nil {
+			return err
+		}
+	}
+	dir := o.out
+	if o.keep {
+		dir = filepath.Join(module, keptResults)
+	}
+	if dir == "" {
+		return nil
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	plots, err := r.WritePlots(dir)
+	if err != nil {
+		return err
+	}
+	var failed error
+	err = toFile(filepath.Join(dir, "results.json"), func(w io.Writer) { failed = r.WriteJSON(w) })
+	return errors.Join(failed, err,
+		toFile(filepath.Join(dir, "results.md"), func(w io.Writer) { r.WriteMarkdown(w, plots) }))
+}
+
+func toFile(name string, write func(io.Writer)) error {
+	f, err := os.Create(name)
+	if err != nil {
+		return err
+	}
+	write(f)
+	return f.Close()
+}
+
+// list prints what can be measured.
+func list(out io.Writer, impls []*suite.Impl, cells []suite.Cell) {
+	for _, i := range impls {
+		fmt.Fprintf(out, "impl=%-15s %s\n", i.Name, i.About)
+	}
+	for _, c := range cells {
+		fmt.Fprintln(out, c.Name())
+	}
+}
+
+// moduleDir returns this module's folder. The workers are built there.
+func moduleDir(ctx context.Context) (string, error) {
+	const path = "github.com/spanheap/spanheap/bench"
+	output, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", path).Output()
+	dir := strings.TrimSpace(string(output))
+	if err != nil || dir == "" {
+		return "", fmt.Errorf("run it inside the module %s, whose workers it builds: %w", path, err)
+	}
+	return dir, nil
+}
+
+func matches(r *regexp.Regexp, name string) bool { return r == nil || r.MatchString(name) }

@@ -1,0 +1,169 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spanheap/spanheap/bench/suite"
+)
+
+// The plans say what a run without other flags is.
+const (
+	fullPlan  = "full"
+	shortPlan = "short"
+	guardPlan = "guard"
+)
+
+// keptResults is where a full run writes, in this module's folder; other runs write nowhere.
+const keptResults = "results"
+
+// smallTraces is where the project's own traces are, from this module's folder.
+const smallTraces = "../internal/trace/testdata"
+
+type options struct {
+	plan     string
+	run      *regexp.Regexp
+	impl     *regexp.Regexp
+	rounds   int
+	time     time.Duration
+	limit    time.Duration
+	live     int
+	traces   string
+	out      string
+	keep     bool // write to keptResults
+	benchfmt string
+	baseline string
+	tags     []string
+	json     bool
+	list     bool
+}
+
+func parse(args []string, errs io.Writer) (*options, error) {
+	o := &options{}
+	flags := flag.NewFlagSet("spanbench", flag.ContinueOnError)
+	flags.SetOutput(errs)
+	short := flags.Bool("short", false, "fewer rows, in less than two minutes")
+	guarded := flags.Bool("guard", false, "a few rows beside make and modernc.org/memory; exit 1 when spanheap is grossly slower")
+	run := flags.String("run", "", "measure only rows whose name matches this `regexp`; see -list; traces are trace=NAME, and there is collector")
+	impl := flags.String("impl", "", "measure only allocators whose name matches this `regexp`, and spanheap")
+	flags.IntVar(&o.rounds, "rounds", 0, "make every measurement so `many` times")
+	flags.DurationVar(&o.time, "time", 0, "measure for so `long` each time")
+	flags.DurationVar(&o.limit, "limit", 0, "begin no round that would end after so `long`; at least one is made")
+	flags.IntVar(&o.live, "live", -1, "`objects` that live beside the collector; 0 leaves it out")
+	flags.StringVar(&o.traces, "traces", "", "replay the traces in this `folder` instead of the project's small ones")
+	flags.StringVar(&o.out, "out", "", "write results.json, results.md and plots to this `folder`; a full run without -run and -impl writes to results")
+	flags.StringVar(&o.benchfmt, "benchfmt", "", "write all values in Go's benchmark format to this `file`")
+	flags.StringVar(&o.baseline, "baseline", "", "measure this other build of ./cmd/worker too, as impl=baseline: a `program`")
+	tags := flags.String("tags", "", "build the workers with these `tags` too, separated by commas")
+	flags.BoolVar(&o.json, "json", false, "print JSON instead of tables")
+	flags.BoolVar(&o.list, "list", false, "print what there is to measure")
+	if err := flags.Parse(args); err != nil {
+		return nil, err
+	}
+	if flags.NArg() > 0 {
+		return nil, fmt.Errorf("unknown argument %q", flags.Arg(0))
+	}
+	if *short && *guarded {
+		return nil, fmt.Errorf("-short and -guard exclude each other")
+	}
+	var err error
+	if o.run, err = pattern("-run", *run); err != nil {
+		return nil, err
+	}
+	if o.impl, err = pattern("-impl", *impl); err != nil {
+		return nil, err
+	}
+	if o.baseline != "" {
+		if o.baseline, err = filepath.Abs(o.baseline); err != nil {
+			return nil, err
+		}
+	}
+	if *tags != "" {
+		o.tags = strings.Split(*tags, ",")
+	}
+	switch {
+	case *guarded:
+		o.set(guardPlan, 3, 50*time.Millisecond, 0, 0)
+	case *short:
+		o.set(shortPlan, 3, 30*time.Millisecond, 110*time.Second, 2_000_000)
+	default:
+		o.set(fullPlan, 5, 100*time.Millisecond, 19*time.Minute, 20_000_000)
+		o.keep = o.out == "" && o.run == nil && o.impl == nil
+	}
+	if o.rounds < 1 || o.time < time.Millisecond || o.limit < 0 {
+		return nil, fmt.Errorf("-rounds %d, -time %v, -limit %v: a run has at least one round of at least 1ms", o.rounds, o.time, o.limit)
+	}
+	return o, nil
+}
+
+// set fills in the plan's values for the flags that were not given.
+func (o *options) set(plan string, rounds int, measure, limit time.Duration, live int) {
+	o.plan = plan
+	if o.rounds == 0 {
+		o.rounds = rounds
+	}
+	if o.time == 0 {
+		o.time = measure
+	}
+	if o.limit == 0 {
+		o.limit = limit
+	}
+	if o.live < 0 {
+		o.live = live
+	}
+}
+
+func pattern(name, text string) (*regexp.Regexp, error) {
+	if text == "" {
+		return nil, nil
+	}
+	r, err := regexp.Compile(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return r, nil
+}
+
+// impls returns the allocators of the plan, spanheap first.
+func (o *options) impls() []*suite.Impl {
+	var chosen []*suite.Impl
+	for _, i := range suite.Impls() {
+		wanted := matches(o.impl, i.Name)
+		if o.plan == guardPlan && o.impl == nil {
+			wanted = i.Name == suite.Make || i.Name == suite.Modernc
+		}
+		if wanted || i.Name == suite.Spanheap {
+			chosen = append(chosen, i)
+		}
+	}
+	if o.baseline != "" {
+		chosen = slices.Insert(chosen, 1, suite.NewBaseline(o.baseline))
+	}
+	return chosen
+}
+
+func (o *options) cells() []suite.Cell {
+	switch o.plan {
+	case guardPlan:
+		return suite.GuardCells()
+	case shortPlan:
+		return suite.ShortCells()
+	}
+	return suite.FullCells()
+}
+
+func (o *options) traceFiles(module string) ([]suite.TraceFile, error) {
+	if o.plan == guardPlan {
+		return nil, nil
+	}
+	if o.traces != "" {
+		return suite.FindTraces(o.traces)
+	}
+	return suite.SmallTraces(filepath.Join(module, smallTraces)), nil
+}

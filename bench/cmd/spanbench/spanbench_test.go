@@ -1,0 +1,102 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/spanheap/spanheap/bench/report"
+	"github.com/spanheap/spanheap/bench/suite"
+)
+
+func parsed(t *testing.T, args ...string) *options {
+	o, err := parse(args, io.Discard)
+	require.NoError(t, err)
+	return o
+}
+
+func TestOnlyAFullRunOfEverythingIsKept(t *testing.T) {
+	require.True(t, parsed(t).keep)
+	for _, args := range [][]string{{"-short"}, {"-guard"}, {"-run", "pair"}, {"-impl", "make"}, {"-out", "elsewhere"}} {
+		require.False(t, parsed(t, args...).keep, "%q", args)
+	}
+}
+
+func TestFlagsOverrideThePlan(t *testing.T) {
+	o := parsed(t, "-short", "-rounds", "7", "-time", "1ms", "-live", "0")
+	require.Equal(t, 7, o.rounds)
+	require.Equal(t, time.Millisecond, o.time)
+	require.Zero(t, o.live)
+	require.Equal(t, suite.ShortCells(), o.cells())
+	require.Equal(t, suite.FullCells(), parsed(t).cells())
+}
+
+func TestSpanheapIsAlwaysMeasured(t *testing.T) {
+	impls := parsed(t, "-impl", "^make$", "-baseline", "worker").impls()
+	var names []string
+	for _, i := range impls {
+		names = append(names, i.Name)
+	}
+	require.Equal(t, []string{suite.Spanheap, suite.Baseline, suite.Make}, names)
+}
+
+func TestAGuardNeedsNoCompiler(t *testing.T) {
+	for _, i := range parsed(t, "-guard").impls() {
+		require.Equal(t, suite.Go, i.Kind)
+	}
+}
+
+func TestWrongFlagsAreRefused(t *testing.T) {
+	for want, args := range map[string][]string{
+		"exclude each other":   {"-short", "-guard"},
+		"-run: error parsing":  {"-run", "("},
+		"-impl: error parsing": {"-impl", "("},
+		`unknown argument "x"`: {"x"},
+		"-rounds -1":           {"-rounds", "-1"},
+		"flag provided but":    {"-fast"},
+	} {
+		_, err := parse(args, io.Discard)
+		require.ErrorContains(t, err, want)
+	}
+}
+
+func TestListNamesImplsAndCells(t *testing.T) {
+	var out bytes.Buffer
+	require.NoError(t, run(context.Background(), []string{"-list", "-short"}, &out, io.Discard))
+	require.Contains(t, out.String(), "impl=modernc-mutex")
+	require.Contains(t, out.String(), "\npattern=pair/size=64/procs=2/fill=uninit\n")
+}
+
+// guarded are the results of a guard where spanheap takes ns and modernc.org/memory takes 10.
+func guarded(ns float64) *report.Results {
+	return &report.Results{
+		Impls: []suite.Impl{{Name: suite.Spanheap}, {Name: suite.Modernc}},
+		Outcome: suite.Outcome{Rows: []suite.Row{{
+			Cell:   suite.GuardCells()[0],
+			Values: map[string]suite.Spread{suite.Spanheap: {Median: ns}, suite.Modernc: {Median: 10}},
+		}}},
+	}
+}
+
+func TestAGuardFailsOnlyWhenARatioIsGrosslyBroken(t *testing.T) {
+	var out bytes.Buffer
+	require.NoError(t, guard(guarded(29), &out))
+	require.Contains(t, out.String(), "2.90  ok")
+
+	err := guard(guarded(31), &out)
+	require.ErrorContains(t, err, "spanheap takes 3.1 times as long as modernc-mutex")
+}
+
+func TestAGuardThatMeasuredNothingFails(t *testing.T) {
+	r := guarded(10)
+	delete(r.Rows[0].Values, suite.Modernc)
+	require.ErrorContains(t, guard(r, io.Discard), "not measured")
+
+	r = guarded(10)
+	r.Notes = []string{"impl=spanheap failed"}
+	require.ErrorContains(t, guard(r, io.Discard), "impl=spanheap failed")
+}

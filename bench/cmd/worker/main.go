@@ -1,0 +1,68 @@
+// Worker makes one measurement in a process of its own and prints it as one line of key=value. It is
+// built with the tags of one allocator (see package pattern) and started by spanbench; the C program
+// in native takes the same arguments and prints the same lines.
+//
+//	worker run PATTERN SIZE PROCS MILLISECONDS
+//	worker replay FILE MILLISECONDS
+//	worker collector STORE OBJECTS MILLISECONDS
+//	worker numbers
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/spanheap/spanheap/bench/collector"
+	"github.com/spanheap/spanheap/bench/pattern"
+)
+
+func main() {
+	line, err := measure(os.Args[1:])
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "worker: %v\n", err)
+		os.Exit(1)
+	}
+	fmt.Println(line)
+}
+
+var errUsage = errors.New("usage: worker run PATTERN SIZE PROCS MILLISECONDS | " +
+	"replay FILE MILLISECONDS | collector STORE OBJECTS MILLISECONDS | numbers")
+
+func measure(args []string) (line string, err error) {
+	if len(args) == 1 && args[0] == "numbers" {
+		return fmt.Sprintf("numbers=%d", pattern.Fingerprint()), nil
+	}
+	if len(args) < 3 {
+		return "", errUsage
+	}
+	name := args[1]
+	var numbers []int
+	for _, a := range args[2:] {
+		n, err := strconv.Atoi(a)
+		if err != nil || n < 0 {
+			return "", fmt.Errorf("%q is no count", a)
+		}
+		numbers = append(numbers, n)
+	}
+	about := time.Duration(numbers[len(numbers)-1]) * time.Millisecond
+	switch {
+	case args[0] == "run" && len(numbers) == 3:
+		t, err := pattern.Measure(name, pattern.Params{Size: numbers[0], Procs: numbers[1]}, about)
+		if err != nil {
+			return "", err
+		}
+		return fmt.Sprintf("ns/op=%.4f ops=%d", t.PerOp(), t.Ops), nil
+	case args[0] == "replay" && len(numbers) == 1:
+		r, err := pattern.Replay(name, about)
+		return fmt.Sprintf("ns/event=%.4f best=%.4f rounds=%d resident=%d", r.Median, r.Best, r.Rounds, r.Resident), err
+	case args[0] == "collector" && len(numbers) == 2:
+		r, err := collector.Measure(name, numbers[0], about)
+		return fmt.Sprintf("build=%d collection=%d collection-cpu=%d resident=%d resident-peak=%d requests=%d cycles=%d cpu-share=%.5f p50=%d p99=%d p999=%d last=%d",
+			r.Build, r.Collection, r.CollectionCPU, r.Resident, r.ResidentPeak,
+			r.Requests, r.Cycles, r.CPUShare, r.P50, r.P99, r.P999, r.Last), err
+	}
+	return "", errUsage
+}

@@ -1,0 +1,5 @@
+//go:build peer_modernc
+
+package pattern
+
+const locked = true

@@ -1,0 +1,5 @@
+//go:build peer_modernc_unlocked
+
+package pattern
+
+const locked = false

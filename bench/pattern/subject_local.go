@@ -1,0 +1,31 @@
+//go:build peer_spanheap_local
+
+package pattern
+
+import "github.com/spanheap/spanheap"
+
+// One goroutine's own cache of spanheap's.
+type handle struct{ local *spanheap.Local }
+
+func open() handle { return handle{must(heap.Local())} }
+
+func (h handle) close() {
+	if err := h.local.Close(); err != nil {
+		panic(err)
+	}
+}
+
+func (h handle) get(n int) (b block) {
+	var err error
+	if zeroed {
+		b, err = h.local.Alloc(n)
+	} else {
+		b, err = h.local.AllocUninit(n)
+	}
+	if err != nil {
+		panic(err)
+	}
+	return
+}
+
+func (h handle) put(b block) { h.local.Free(b) }

@@ -1,0 +1,26 @@
+//go:build !peer
+
+package pattern
+
+import "github.com/spanheap/spanheap"
+
+type handle struct{ heap *spanheap.Heap }
+
+func open() handle { return handle{heap} }
+
+func (handle) close() {}
+
+func (h handle) get(n int) (b block) {
+	var err error
+	if zeroed {
+		b, err = h.heap.Alloc(n)
+	} else {
+		b, err = h.heap.AllocUninit(n)
+	}
+	if err != nil {
+		panic(err)
+	}
+	return
+}
+
+func (h handle) put(b block) { h.heap.Free(b) }

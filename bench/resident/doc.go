@@ -1,0 +1,2 @@
+// Package resident tells how much memory of the process is resident, where the system says so.
+package resident

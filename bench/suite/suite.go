@@ -1,0 +1,176 @@
+package suite
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"slices"
+	"time"
+)
+
+// A Suite is what is to be run.
+type Suite struct {
+	Impls   []*Impl // built
+	Cells   []Cell
+	Traces  []TraceFile
+	Scratch string         // a folder for files of this run
+	Live    int            // objects for the collector's side; 0 for none
+	Rounds  int            // how often every measurement is made
+	Time    time.Duration  // of one measurement of a cell
+	Limit   time.Duration  // after it no further round is begun; 0 for none
+	Only    *regexp.Regexp // names of cells, traces and the collector's side to run; nil for all
+	Started time.Time
+	Step    func(done, total int, what string) // told before every measurement
+}
+
+// A Row is a cell with what came of it, by the impls' names.
+type Row struct {
+	Cell
+	Values map[string]Spread `json:"ns_per_op"`
+}
+
+// Outcome is what came of a suite.
+type Outcome struct {
+	Rows      []Row             `json:"rows"`
+	Traces    []TraceRow        `json:"traces,omitempty"`
+	Collector []CollectorReport `json:"collector,omitempty"`
+	Rounds    int               `json:"rounds"` // that were completed
+	Notes     []string          `json:"notes,omitempty"`
+}
+
+// A task is one measurement to be made in every round. It keeps its values.
+type task struct {
+	name   string
+	do     func(ctx context.Context) error
+	failed bool
+}
+
+// Run makes all measurements. A measurement that fails is noted and not made again; nothing else is
+// kept from being measured by it. The error is the context's.
+func (s *Suite) Run(ctx context.Context) (*Outcome, error) {
+	out := &Outcome{}
+	cells, fillRows := s.cellTasks()
+	traces, fillTraces, err := s.traceTasks(ctx)
+	if err != nil {
+		return nil, err
+	}
+	tasks := append(cells, traces...)
+	once, fillCollector := s.collectorTasks()
+	total := len(tasks)*s.Rounds + len(once)
+	done := 0
+	attempt := func(t *task) error {
+		s.Step(done, total, t.name)
+		done++
+		if t.failed {
+			return nil
+		}
+		err := t.do(ctx)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			t.failed = true
+			out.Notes = append(out.Notes, fmt.Sprintf("%s failed: %v", t.name, err))
+		}
+		return nil
+	}
+	for _, t := range once {
+		if err := attempt(t); err != nil {
+			return nil, err
+		}
+	}
+	for ; out.Rounds < s.Rounds; out.Rounds++ {
+		if out.Rounds > 0 && s.Limit > 0 && time.Since(s.Started) > s.Limit*time.Duration(out.Rounds)/time.Duration(out.Rounds+1) {
+			out.Notes = append(out.Notes, fmt.Sprintf("the time limit of %v ended the run after %d of %d rounds", s.Limit, out.Rounds, s.Rounds))
+			break
+		}
+		for _, t := range tasks {
+			if err := attempt(t); err != nil {
+				return nil, err
+			}
+		}
+	}
+	fillRows(out)
+	fillTraces(out)
+	fillCollector(out)
+	return out, nil
+}
+
+func (s *Suite) wants(name string) bool { return s.Only == nil || s.Only.MatchString(name) }
+
+// cellTasks returns the measurements of a round, cell by cell, and what puts their values into rows.
+func (s *Suite) cellTasks() (tasks []*task, fill func(*Outcome)) {
+	var rows []Row
+	values := map[string]map[string][]float64{} // by cell and impl
+	for _, c := range s.Cells {
+		if !s.wants(c.Name()) {
+			continue
+		}
+		rows = append(rows, Row{Cell: c})
+		of := map[string][]float64{}
+		values[c.Name()] = of
+		for _, i := range s.Impls {
+			if !i.Runs(c) {
+				continue
+			}
+			tasks = append(tasks, &task{
+				name: "impl=" + i.Name + "/" + c.Name(),
+				do: func(ctx context.Context) error {
+					v, err := i.runCell(ctx, c, s.Time)
+					if err == nil {
+						of[i.Name] = append(of[i.Name], v)
+					}
+					return err
+				},
+			})
+		}
+	}
+	return tasks, func(out *Outcome) {
+		for _, r := range rows {
+			r.Values = spreads(values[r.Name()])
+			if len(r.Values) > 0 {
+				out.Rows = append(out.Rows, r)
+			}
+		}
+	}
+}
+
+// spreads sums up values by impl.
+func spreads(values map[string][]float64) map[string]Spread {
+	sums := map[string]Spread{}
+	for name, v := range values {
+		sums[name] = NewSpread(v)
+	}
+	return sums
+}
+
+// Find returns the row of the cell.
+func (o *Outcome) Find(c Cell) (Row, bool) {
+	i := slices.IndexFunc(o.Rows, func(r Row) bool { return r.Cell == c })
+	if i < 0 {
+		return Row{}, false
+	}
+	return o.Rows[i], true
+}
+
+// Ratio returns the median of one impl over that of another. ok is false when either is missing.
+func (r Row) Ratio(of, over string) (ratio float64, ok bool) {
+	a, hasA := r.Values[of]
+	b, hasB := r.Values[over]
+	return a.Median / b.Median, hasA && hasB
+}
+
+// Best returns the median of the best of the impls in this row. ok is false when one is missing: the
+// best of those that are there may not be the best.
+func (r Row) Best(names []string) (best float64, ok bool) {
+	for i, n := range names {
+		v, has := r.Values[n]
+		if !has {
+			return 0, false
+		}
+		if i == 0 || v.Median < best {
+			best = v.Median
+		}
+	}
+	return best, len(names) > 0
+}

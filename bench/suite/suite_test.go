@@ -1,0 +1,214 @@
+package suite
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/spanheap/spanheap/bench/pattern"
+)
+
+// The test's own program is a worker too, so that suites can be run without building any: it says that
+// an operation takes as many ns as it has goroutines. It fails for the pattern called broken, and prints
+// a complaint too for the one called complaining.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 4 && os.Args[1] == "run" {
+		if os.Args[2] == "broken" {
+			fmt.Fprintln(os.Stderr, "no such thing")
+			os.Exit(1)
+		}
+		if os.Args[2] == "complaining" {
+			fmt.Fprintln(os.Stderr, "object cannot be preloaded: ignored")
+		}
+		fmt.Printf("ns/op=%s ops=1\n", os.Args[4])
+		os.Exit(0)
+	}
+	if len(os.Args) > 3 && os.Args[1] == "replay" {
+		fmt.Println("ns/event=12.5 best=12 rounds=3 resident=4096")
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// stub returns an impl whose worker is the test's own program.
+func stub(t *testing.T, name string) *Impl {
+	program, err := os.Executable()
+	require.NoError(t, err)
+	return &Impl{Name: name, zeroes: both, replays: true, binary: map[bool]string{false: program, true: program}}
+}
+
+func newSuite(t *testing.T, cells []Cell) *Suite {
+	return &Suite{
+		Impls: []*Impl{stub(t, Spanheap), stub(t, Make)}, Cells: cells, Scratch: t.TempDir(),
+		Rounds: 2, Time: time.Millisecond, Started: time.Now(), Step: func(int, int, string) {},
+	}
+}
+
+func TestASuiteMeasuresEveryCellOnEveryImplInEveryRound(t *testing.T) {
+	s := newSuite(t, over("pair", []int{64}, []int{1, 2}))
+	var order []string
+	s.Step = func(_, total int, what string) {
+		require.Equal(t, 8, total)
+		order = append(order, what)
+	}
+	out, err := s.Run(context.Background())
+	require.NoError(t, err)
+	require.Len(t, out.Rows, 2)
+	require.Equal(t, []float64{2, 2}, out.Rows[1].Values[Make].Values)
+	require.Equal(t, 2, out.Rounds)
+	require.Empty(t, out.Notes)
+
+	round := order[:4]
+	require.Equal(t, round, order[4:], "rounds are interleaved")
+	require.Contains(t, round[0], "impl=spanheap/pattern=pair/size=64/procs=1/fill=uninit")
+	require.Contains(t, round[1], "impl=make/pattern=pair/size=64/procs=1/fill=uninit")
+}
+
+func TestAFailureIsNotedAndHidesNothingElse(t *testing.T) {
+	out, err := newSuite(t, []Cell{{Pattern: "broken", Size: 1, Procs: 1}, {Pattern: "pair", Size: 1, Procs: 1}}).Run(context.Background())
+	require.NoError(t, err)
+	require.Len(t, out.Rows, 1)
+	require.Len(t, out.Notes, 2, "each impl's once, not in every round")
+	require.Contains(t, out.Notes[0], "no such thing")
+}
+
+func TestOnlyWhatIsWantedIsMeasured(t *testing.T) {
+	s := newSuite(t, over("pair", []int{8, 64}, one))
+	s.Only = regexp.MustCompile("size=8/")
+	out, err := s.Run(context.Background())
+	require.NoError(t, err)
+	require.Len(t, out.Rows, 1)
+	require.Equal(t, 8, out.Rows[0].Size)
+}
+
+func TestTheLimitEndsARunAfterARound(t *testing.T) {
+	s := newSuite(t, over("pair", []int{8}, one))
+	s.Limit = time.Nanosecond
+	out, err := s.Run(context.Background())
+	require.NoError(t, err)
+	require.Equal(t, 1, out.Rounds)
+	require.Len(t, out.Notes, 1)
+}
+
+func TestACancelledRunIsAnError(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	_, err := newSuite(t, over("pair", []int{8}, one)).Run(ctx)
+	require.ErrorIs(t, err, context.Canceled)
+}
+
+func TestTracesAreReplayed(t *testing.T) {
+	s := newSuite(t, nil)
+	s.Traces = SmallTraces("../../internal/trace/testdata")
+	out, err := s.Run(context.Background())
+	require.NoError(t, err)
+	require.Len(t, out.Traces, 2)
+	require.Equal(t, 12.5, out.Traces[0].Time[Spanheap].Median)
+	ratio, ok := out.Traces[0].OverLive(Make)
+	require.True(t, ok)
+	require.InDelta(t, 4096/float64(out.Traces[0].PeakLive), ratio, 1e-9)
+}
+
+func TestFindTracesWantsTraces(t *testing.T) {
+	_, err := FindTraces(t.TempDir())
+	require.ErrorContains(t, err, traceSuffix)
+	files, err := FindTraces("../../internal/trace/testdata")
+	require.NoError(t, err)
+	require.GreaterOrEqual(t, len(files), 2)
+}
+
+func TestPlansHoldCellsThatPatternsTake(t *testing.T) {
+	full := FullCells()
+	seen := map[string]bool{}
+	for _, c := range full {
+		require.False(t, seen[c.Name()], "%s stands there twice", c.Name())
+		seen[c.Name()] = true
+		require.Contains(t, pattern.Names(), c.Pattern)
+		require.NotEmpty(t, c.SizeText(), c.Pattern)
+		require.NoError(t, pattern.Check(c.Pattern, pattern.Params{Size: c.Size, Procs: c.Procs}))
+	}
+	for _, c := range append(ShortCells(), GuardCells()...) {
+		require.Contains(t, full, c)
+	}
+}
+
+func TestImplsAreMeasuredWhereTheyBelong(t *testing.T) {
+	names := map[string]*Impl{}
+	for _, i := range Impls() {
+		require.NotContains(t, names, i.Name)
+		names[i.Name] = i
+	}
+	pair, zeroedPair := Cell{"pair", 64, 1, false}, Cell{"pair", 64, 1, true}
+	require.True(t, names[Spanheap].Runs(pair))
+	require.True(t, names[Spanheap].Runs(zeroedPair))
+	require.True(t, names[Make].Runs(pair), "what always zeroes stands in all rows")
+	require.False(t, names["sync.Pool"].Runs(zeroedPair))
+	require.False(t, names[Batch].Runs(pair))
+	require.True(t, names[Batch].Runs(Cell{"batch-64", 64, 1, false}))
+	require.False(t, names["modernc"].Runs(Cell{"pair", 64, 2, false}), "not safe for two goroutines")
+	require.False(t, names["new"].Runs(Cell{"pair", 1024, 1, true}))
+	require.Equal(t, Spanheap, Impls()[0].Name)
+	for _, n := range Natives {
+		require.Equal(t, Native, names[n].Kind)
+	}
+}
+
+func TestTheCProgramDrawsTheSameNumbersAndHasTheSamePatterns(t *testing.T) {
+	builder := &Builder{Dir: t.TempDir(), Module: ".", Say: func(string, ...any) {}}
+	native := &Impl{Name: Glibc, Kind: Native, zeroes: both}
+	err := builder.build(context.Background(), native)
+	if _, missing := compiler(); missing != nil {
+		require.ErrorIs(t, err, ErrNoCompiler)
+		return
+	}
+	require.NoError(t, err)
+	l, err := native.measure(context.Background(), native.binary[false], time.Second, []string{"numbers"}, "numbers")
+	require.NoError(t, err)
+	require.Equal(t, float64(pattern.Fingerprint()), l["numbers"])
+
+	measured := map[string]bool{}
+	for _, c := range FullCells() {
+		if c.Procs > 2 || measured[c.Pattern] {
+			continue
+		}
+		measured[c.Pattern] = true
+		for _, c.Zeroed = range []bool{false, true} {
+			ns, err := native.runCell(context.Background(), c, time.Millisecond)
+			require.NoError(t, err, c.Name())
+			require.Positive(t, ns)
+		}
+	}
+	require.Len(t, measured, len(pattern.Names()))
+}
+
+func TestAnImplThatCannotBeBuiltIsLeftOutWithANote(t *testing.T) {
+	builder := &Builder{Dir: t.TempDir(), Module: ".", Say: func(string, ...any) {}}
+	ready, notes, err := builder.Build(context.Background(), []*Impl{
+		stub(t, Spanheap),
+		{Name: "missing", Kind: Native, library: "libnoallocator.so.1"},
+		{Name: "unfit", Kind: Go, needs: []string{filepath.Join(t.TempDir(), "nothing")}},
+	})
+	require.NoError(t, err)
+	require.Len(t, ready, 1)
+	require.Len(t, notes, 2)
+	require.Contains(t, notes[0], "libnoallocator.so.1 is not installed")
+	require.Contains(t, notes[1], "it needs")
+}
+
+func TestSpanheapMustBeBuilt(t *testing.T) {
+	builder := &Builder{Dir: t.TempDir(), Module: ".", Say: func(string, ...any) {}}
+	_, _, err := builder.Build(context.Background(), []*Impl{{Name: Spanheap, needs: []string{"nothing"}}})
+	require.ErrorContains(t, err, "building spanheap's worker")
+}
+
+func TestAWorkerThatComplainsHasFailed(t *testing.T) {
+	// The loader complains about a library that it cannot preload, and goes on without.
+	_, err := stub(t, Jemalloc).runCell(context.Background(), Cell{"complaining", 8, 1, false}, time.Millisecond)
+	require.ErrorContains(t, err, "cannot be preloaded")
+}

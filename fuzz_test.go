@@ -1,0 +1,294 @@
+package spanheap_test
+
+import (
+	"runtime"
+	"slices"
+	"testing"
+	"unsafe"
+
+	"github.com/spanheap/spanheap"
+	"github.com/stretchr/testify/require"
+)
+
+// FuzzHeap plays a script of commands on a heap, and beside it on a model: the list of blocks that are
+// live, each filled with a pattern of its own. Whatever the script, the heap's figures are the model's, no
+// pattern breaks, misuse is reported and changes nothing, and in the end everything can be freed.
+func FuzzHeap(f *testing.F) {
+	f.Fuzz(func(t *testing.T, script []byte) {
+		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
+		m := model{t: t, heap: newHeap(t), other: newHeap(t), script: script}
+		for range 4000 {
+			if len(m.script) == 0 {
+				break
+			}
+			commands[m.byte()%len(commands)](&m)
+		}
+		m.verify()
+		for len(m.live) > 0 {
+			m.free()
+		}
+		closeEmpty(t, m.heap)
+		closeEmpty(t, m.other)
+	})
+}
+
+// commands are what a script's bytes stand for. A command's own bytes follow it.
+var commands = []func(*model){
+	0:  (*model).alloc,
+	1:  (*model).allocUninit,
+	2:  (*model).allocAligned,
+	3:  (*model).free,
+	4:  (*model).freeElsewhere,
+	5:  (*model).realloc,
+	6:  (*model).release,
+	7:  (*model).changeProcs,
+	8:  (*model).newValue,
+	9:  (*model).makeSlice,
+	10: (*model).verify,
+	11: (*model).freeInside,
+	12: (*model).freeTwice,
+	13: (*model).freeByOther,
+	14: (*model).allocMany,
+	15: (*model).freeMany,
+}
+
+type model struct {
+	t           *testing.T
+	heap, other *spanheap.Heap
+	script      []byte
+	live        []resident
+	bytes       int      // of live
+	dead        [][]byte // freed lately
+	marks       uint64
+}
+
+// resident is a live block, and the way it is freed.
+type resident struct {
+	tenant
+	free func()
+}
+
+// byte takes the script's next byte; a script that has ended goes on with zeros.
+func (m *model) byte() int {
+	if len(m.script) == 0 {
+		return 0
+	}
+	b := m.script[0]
+	m.script = m.script[1:]
+	return int(b)
+}
+
+// size takes a size of up to 1 MiB: the first byte gives its magnitude, the second the rest.
+func (m *model) size() int {
+	magnitude, rest := m.byte(), m.byte()
+	n := (256 + rest) << (magnitude % 20) >> 8
+	if magnitude >= 128 {
+		n--
+	}
+	return n
+}
+
+// full tells that no more blocks should be made.
+func (m *model) full() bool { return m.bytes > 32<<20 || len(m.live) > 20_000 }
+
+// moveIn adds a block to the model.
+func (m *model) moveIn(b []byte, err error, free func()) {
+	require.NoError(m.t, err)
+	if cap(b) == 0 {
+		free()
+		return
+	}
+	m.marks++
+	m.live = append(m.live, resident{movedIn(b, m.marks), free})
+	m.bytes += len(b)
+}
+
+func (m *model) alloc() {
+	if n := m.size(); !m.full() {
+		b, err := m.heap.Alloc(n)
+		require.Len(m.t, b, n)
+		requireZeroed(m.t, b)
+		m.moveIn(b, err, func() { m.heap.Free(b) })
+	}
+}
+
+func (m *model) allocUninit() {
+	if n := m.size(); !m.full() {
+		b, err := m.heap.AllocUninit(n)
+		require.Len(m.t, b, n)
+		m.moveIn(b, err, func() { spanheap.Free(b[:n/2]) })
+	}
+}
+
+func (m *model) allocAligned() {
+	if n, align := m.size(), 1<<(m.byte()%21); !m.full() {
+		b, err := m.heap.AllocAligned(n, align)
+		require.Len(m.t, b, n)
+		if n > 0 {
+			require.Zero(m.t, addressOf(b)%uintptr(align))
+		}
+		m.moveIn(b, err, func() { m.heap.Free(b) })
+	}
+}
+
+func (m *model) allocMany() {
+	n := m.size()
+	for range m.byte() {
+		if m.full() {
+			break
+		}
+		b, err := m.heap.AllocUninit(n)
+		m.moveIn(b, err, func() { m.heap.Free(b) })
+	}
+}
+
+func (m *model) newValue() {
+	switch m.byte() % 4 {
+	case 0:
+		moveInValue[leaf](m)
+	case 1:
+		moveInValue[point](m)
+	case 2:
+		moveInValue[half](m)
+	case 3:
+		moveInValue[manyRef](m)
+	}
+}
+
+func moveInValue[T any](m *model) {
+	if m.full() {
+		return
+	}
+	p, err := spanheap.New[T](m.heap)
+	require.NoError(m.t, err)
+	b := unsafe.Slice((*byte)(unsafe.Pointer(p)), unsafe.Sizeof(*p))
+	requireZeroed(m.t, b)
+	m.moveIn(b, err, func() { spanheap.Delete(p) })
+}
+
+func (m *model) makeSlice() {
+	n := m.byte() * 5
+	if m.full() {
+		return
+	}
+	s, err := spanheap.MakeSlice[leaf](m.heap, n/2, n)
+	b := unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(s))), uintptr(n)*unsafe.Sizeof(leaf{}))
+	requireZeroed(m.t, b)
+	m.moveIn(b, err, func() { spanheap.FreeSlice(s) })
+}
+
+// pick takes the number of a live block.
+func (m *model) pick() int { return (m.byte()<<8 | m.byte()) % len(m.live) }
+
+// moveOut takes a block out of the model, whose contents must be what they were.
+func (m *model) moveOut(i int) resident {
+	x := m.live[i]
+	require.NoError(m.t, x.intact())
+	last := len(m.live) - 1
+	m.live[i] = m.live[last]
+	m.live = m.live[:last]
+	m.bytes -= len(x.bytes)
+	return x
+}
+
+// bury remembers a freed block.
+func (m *model) bury(b []byte) {
+	if m.dead = append(m.dead, b); len(m.dead) > 20 {
+		m.dead = m.dead[10:]
+	}
+}
+
+func (m *model) free() {
+	if len(m.live) > 0 {
+		x := m.moveOut(m.pick())
+		x.free()
+		m.bury(x.bytes)
+	}
+}
+
+func (m *model) freeElsewhere() {
+	if len(m.live) > 0 {
+		x := m.moveOut(m.pick())
+		elsewhere(x.free)
+		m.bury(x.bytes)
+	}
+}
+
+func (m *model) freeMany() {
+	for range m.byte() {
+		if len(m.live) > 0 {
+			m.moveOut(0).free()
+		}
+	}
+}
+
+func (m *model) realloc() {
+	if len(m.live) == 0 {
+		return
+	}
+	x, n := m.moveOut(m.pick()), m.size()
+	b, err := m.heap.Realloc(x.bytes, n)
+	require.Len(m.t, b, n)
+	if kept := min(n, len(x.bytes)) &^ 7; kept > 0 { // the pattern of whole words does not depend on the length
+		part := tenant{b[:kept:kept], x.mark}
+		require.NoError(m.t, part.intactAt(addressOf(x.bytes)))
+	}
+	if n > len(x.bytes) {
+		requireZeroed(m.t, b[len(x.bytes):])
+	}
+	m.moveIn(b, err, func() { m.heap.Free(b) })
+}
+
+func (m *model) release() { m.heap.Release(m.byte() << 14) }
+
+func (m *model) changeProcs() { runtime.GOMAXPROCS(1 + m.byte()%4) }
+
+func (m *model) verify() {
+	for _, x := range m.live {
+		require.NoError(m.t, x.intact())
+	}
+	for _, h := range []*spanheap.Heap{m.heap, m.other} {
+		require.NoError(m.t, h.Verify())
+		require.NoError(m.t, plausible(h.Stats()))
+	}
+	require.EqualValues(m.t, len(m.live), m.heap.Stats().LiveBlocks)
+	require.EqualValues(m.t, m.bytes, m.heap.Stats().Live)
+}
+
+// misuse must be reported as one of the kinds.
+func (m *model) misuse(use func(), kinds ...spanheap.MisuseKind) {
+	e := caught(m.t, func(f func()) { f() }, use)
+	require.Contains(m.t, kinds, e.Kind)
+}
+
+func (m *model) freeInside() {
+	if len(m.live) == 0 {
+		return
+	}
+	if x := m.live[m.pick()]; len(x.bytes) > 1 {
+		at := 1 + m.byte()*len(x.bytes)/256
+		if at < len(x.bytes) {
+			m.misuse(func() { m.heap.Free(x.bytes[at:]) }, spanheap.InteriorAddress)
+		}
+	}
+}
+
+func (m *model) freeByOther() {
+	if len(m.live) > 0 {
+		x := m.live[m.pick()]
+		m.misuse(func() { m.other.Free(x.bytes) }, spanheap.WrongHeap)
+	}
+}
+
+func (m *model) freeTwice() {
+	if len(m.dead) == 0 {
+		return
+	}
+	b := m.dead[m.byte()%len(m.dead)]
+	taken := slices.ContainsFunc(m.live, func(x resident) bool { // the address is somebody else's by now
+		return addressOf(b)-addressOf(x.bytes) < uintptr(spanheap.UsableSize(x.bytes))
+	})
+	if !taken {
+		m.misuse(func() { m.heap.Free(b) }, spanheap.DoubleFree, spanheap.InteriorAddress)
+	}
+}
