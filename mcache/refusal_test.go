@@ -18,7 +18,15 @@ func all(arenatest.Call) bool { return true }
 func (r *rig) exhaustMetadata(bytes uintptr) {
 	r.t.Helper()
 	const records, recordBytes = 300, 4096
-	r.heap.Free(r.page())
+	var spans []*mheap.Span // whose records stay, the longest there are
+	for range 20 {
+		s, err := r.heap.Alloc(1, mheap.Tiny, 0)
+		require.NoError(r.t, err)
+		spans = append(spans, s)
+	}
+	for _, s := range spans {
+		r.heap.Free(s)
+	}
 	var blocks []uintptr
 	for range records {
 		p, err := r.heap.Meta().Alloc(recordBytes)
@@ -35,14 +43,6 @@ func (r *rig) exhaustMetadata(bytes uintptr) {
 	for _, p := range blocks {
 		r.heap.Meta().Free(p, recordBytes)
 	}
-}
-
-// page is a span of one page.
-func (r *rig) page() *mheap.Span {
-	r.t.Helper()
-	s, err := r.heap.Alloc(1, mheap.LargeNoscan, 0)
-	require.NoError(r.t, err)
-	return s
 }
 
 // TestWhoHasNoCache goes past the caches, which there is no memory for, and later by way of them.

@@ -18,28 +18,26 @@ func TestUsageAddsUpUnderLoad(t *testing.T) {
 	onProcs(3, func(g int) {
 		if g > 0 {
 			random := rand.New(rand.NewPCG(uint64(g), 2))
-			var live []block
-			for range 100_000 {
-				class := classes[random.IntN(len(classes))]
-				b, err := r.alloc(class, min(7, class.Layout().Bytes))
-				if err != nil {
-					t.Error(err)
-					break
-				}
-				if live = append(live, b); len(live) == 300 {
-					for _, b := range live {
-						r.free(b)
+			for !done.Load() {
+				var live []block
+				for range 300 {
+					class := classes[random.IntN(len(classes))]
+					b, err := r.alloc(class, min(7, class.Layout().Bytes))
+					if err != nil {
+						t.Error(err)
+						break
 					}
-					live = live[:0]
+					live = append(live, b)
 				}
+				for _, b := range live {
+					r.free(b)
+				}
+				runtime.Gosched()
 			}
-			for _, b := range live {
-				r.free(b)
-			}
-			done.Store(true)
 			return
 		}
-		for !done.Load() {
+		defer done.Store(true)
+		for range 1500 {
 			for _, class := range classes {
 				u := r.Usage(class)
 				slots := u.Spans * uint64(class.Layout().Slots)

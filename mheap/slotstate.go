@@ -10,14 +10,18 @@ import (
 //	InSpan  the span has it                        the cache that holds the span: store Held
 //	Held    a cache, or a goroutine on its way     its owner: store Live (Alloc), InSpan (return)
 //	        to or from one, has it
-//	Live    a caller has it                        whoever frees it: one compare-and-swap makes it Held
+//	Live    a caller has it                        whoever frees it: an atomic add of 1 makes it Held
 //
-// Of all who free one block at the same moment exactly one swaps Live for Held; the others, and those
-// who come later still, find another state and change nothing. The swap is of the word that contains
-// the byte, and is tried again when a neighbour changed meanwhile. Stores are plain: only the slot's
-// owner stores, and owning it passes on through a cache's or a central's own rules. So an allocation
-// marks its slot with no atomic read-modify-write, a free costs one, and a second free is seen
-// wherever the slot then lies.
+// Any value below Live is InSpan, any above it Held. Of all who free one block at the same moment
+// exactly one sees the byte go from Live to Live+1. The others' adds, and that of one who saw the
+// block Live and was overtaken by all that became of it, leave a Held or InSpan byte what it is; the
+// next store sets it right. Stores are plain: only the slot's owner stores, and owning it passes on
+// through a cache's or a central's own rules. So an allocation marks its slot with no atomic
+// read-modify-write, a free costs one, and a second free is seen wherever the slot then lies.
+//
+// An add and not a compare-and-swap, since that would load the word around a byte stored just before,
+// which stalls. It would take dozens of goroutines, all freeing one block and all between the look and
+// the add at one moment, to carry a byte into the next state.
 const (
 	InSpan uint8 = 0
 	Live   uint8 = 0x40
@@ -33,17 +37,9 @@ func SetSlotState(p uintptr, state uint8) { *byteAt(p) = state }
 // SetLive makes the slot, which is the caller's, Live.
 func (s *Slot) SetLive() { *byteAt(s.State) = Live }
 
-// FreeSlot makes the state at p Held if it is Live. It tells whether the caller was the one who did,
-// and not another who freed the same block.
+// FreeSlot makes the state at p, which was seen Live, Held. It tells whether the caller was the one
+// who did, and not another who freed the same block.
 func FreeSlot(p uintptr) bool {
-	shift, word := byteShift(p), stateWordAt(p)
-	for {
-		old := atomic.LoadUint32(word)
-		if uint8(old>>shift) != Live {
-			return false
-		}
-		if atomic.CompareAndSwapUint32(word, old, old+uint32(Held-Live)<<shift) {
-			return true
-		}
-	}
+	shift := byteShift(p)
+	return uint8(atomic.AddUint32(stateWordAt(p), 1<<shift)>>shift) == Held
 }

@@ -14,11 +14,11 @@ func (s *Span) Take(dst []Slot) int {
 	n, i := 0, uintptr(s.Cursor)
 	for i < uintptr(s.slots) && n < len(dst) {
 		state := s.states() + l.Stride(i)
-		if state&7 == 0 && l.stride == 0 && noZeroByte(*quadAt(state)) {
+		if state&7 == 0 && l.stride == 0 && noneInSpan(*quadAt(state)) {
 			i += 8
 			continue
 		}
-		if *byteAt(state) == InSpan {
+		if *byteAt(state) < Live {
 			*byteAt(state) = Held
 			dst[n] = Slot{s.base + i*l.Bytes, state}
 			n++
@@ -38,18 +38,16 @@ func (s *Span) Rewind() { s.Cursor = 0 }
 func (s *Span) Count() (inSpan, held, live uint32) {
 	for i := uintptr(0); i < uintptr(s.slots); i++ {
 		switch state := *byteAt(s.State(i)); {
-		case state == InSpan:
+		case state < Live:
 			inSpan++
 		case state == Live:
 			live++
-		case state == Held:
+		default:
 			held++
 		}
 	}
 	return inSpan, held, live
 }
 
-// noZeroByte tells whether none of the eight bytes is 0 (Mycroft's test, 1987).
-func noZeroByte(v uint64) bool {
-	return (v-0x0101010101010101)&^v&0x8080808080808080 == 0
-}
+// noneInSpan tells whether none of eight states is InSpan: each has one of its upper two bits set.
+func noneInSpan(v uint64) bool { return (v|v<<1)&0x8080808080808080 == 0x8080808080808080 }
