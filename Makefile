@@ -21,9 +21,11 @@ test-js: ## run all tests as js/wasm, under Node
 fuzz: ## fuzz each target for FUZZTIME (60s)
 	@for target in FuzzHeap:. FuzzPages:./mheap FuzzRead:./internal/trace; do go test -run '^$$' -fuzz "^$${target%%:*}$$" -fuzztime $(FUZZTIME) "$${target#*:}" || exit 1; done
 bench: ## run the benchmarks beside other allocators and write bench/results
-	cd bench && go run ./cmd/spanbench
+	cd bench && go run ./cmd/spanbench -traces ../../shared/traces
 bench-short: ## run the benchmarks in short
 	cd bench && go run ./cmd/spanbench -short
+bench-guard: ## fail if a lock has come upon the fast path
+	cd bench && go vet ./... && go test ./... && go run ./cmd/spanbench -guard
 gen: ## write the size-class tables
 	go generate ./...
 lint: ## vet for every system, and check the formatting
@@ -31,4 +33,4 @@ lint: ## vet for every system, and check the formatting
 	@for os in linux/amd64 linux/386 linux/arm64 linux/s390x darwin/arm64 windows/amd64 freebsd/amd64 netbsd/amd64 openbsd/amd64 dragonfly/amd64 js/wasm wasip1/wasm; do echo "vet $$os"; GOOS=$${os%/*} GOARCH=$${os#*/} go vet ./... || exit 1; done
 cover: ## show how much of the code the tests reach
 	go test -coverpkg ./... -coverprofile cover.out ./... && go tool cover -func cover.out | tail -n 1
-.PHONY: help build test race portable debug test-386 test-js fuzz bench bench-short gen lint cover
+.PHONY: help build test race portable debug test-386 test-js fuzz bench bench-short bench-guard gen lint cover

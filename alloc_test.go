@@ -47,7 +47,7 @@ func TestAllocIsZeroedWhereverTheMemoryComesFrom(t *testing.T) {
 	for _, before := range sizes {
 		for _, after := range sizes {
 			var blocks [][]byte
-			for range max(2, min(1000, 1<<18/before)) {
+			for range max(2, min(loops(1000), 1<<18/before)) {
 				blocks = append(blocks, dirty(t, h, before))
 			}
 			for i, b := range blocks {
@@ -57,7 +57,7 @@ func TestAllocIsZeroedWhereverTheMemoryComesFrom(t *testing.T) {
 				}
 			}
 			blocks = blocks[:0]
-			for range max(2, min(1000, 1<<18/after)) {
+			for range max(2, min(loops(1000), 1<<18/after)) {
 				b := alloc(t, h, after)
 				requireZeroed(t, b)
 				blocks = append(blocks, b)

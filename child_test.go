@@ -51,11 +51,11 @@ var children = map[string]child{
 	}, "spanheap: Free: double free: address ADDR lies in no span in use"},
 
 	"double free on another goroutine": {func() {
-		b := announced(must(spanheap.Alloc(40_000)))
+		b := announced(must(spanheap.Alloc(1000)))
 		spanheap.Free(b)
 		go spanheap.Free(b)
 		select {}
-	}, "spanheap: Free: double free: address ADDR in span SPAN+40960, size class 40960"},
+	}, "spanheap: Free: double free: address ADDR in span SPAN+8192, size class 1024"},
 
 	"foreign address": {func() {
 		spanheap.Free(announced(make([]byte, 64)))

@@ -14,8 +14,9 @@ type Ptr[T any] struct {
 // PtrTo returns a reference to *p, which must lie off the Go heap; or the zero Ptr for nil.
 func PtrTo[T any](p *T) Ptr[T] { return Ptr[T]{addr: uintptr(unsafe.Pointer(p))} }
 
-// Get returns the pointer that p was made from.
-func (p Ptr[T]) Get() *T { return (*T)(pointer(p.addr)) }
+// Get returns the pointer that p was made from; nil for the zero Ptr. The address is read as what it is,
+// since the compiler takes a pointer that is the outcome of arithmetic never to be nil.
+func (p Ptr[T]) Get() *T { return *(**T)(unsafe.Pointer(&p.addr)) }
 
 // IsNil tells whether p refers to nothing.
 func (p Ptr[T]) IsNil() bool { return p.addr == 0 }

@@ -207,3 +207,45 @@ func TestManyFirstUsers(t *testing.T) {
 	require.EqualValues(t, users, h.Stats().Mallocs)
 	closeEmpty(t, h)
 }
+
+// Where a caller's stack lies is no concern of the heap's.
+func TestStackOfAnyDepth(t *testing.T) {
+	h := newHeap(t)
+	for depth := range 80 {
+		elsewhere(func() { descend(depth, func() { exercise(t, h) }) })
+	}
+	closeEmpty(t, h)
+}
+
+// descend calls f from that many frames further down.
+//
+//go:noinline
+func descend(depth int, f func()) byte {
+	var frame [128]byte
+	if depth == 0 {
+		f()
+		return frame[0]
+	}
+	frame[depth%len(frame)] = descend(depth-1, f)
+	return frame[0]
+}
+
+// exercise takes every kind of block out of a heap whose caches are empty, and gives it back.
+func exercise(t *testing.T, h *spanheap.Heap) {
+	var tenants []tenant
+	for i, n := range []int{3, 8, 3, 700, 700, 700, 20_000, 50_000, 300_000} {
+		b, err := h.AllocUninit(n)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		tenants = append(tenants, movedIn(b, uint64(i)))
+	}
+	for _, x := range tenants {
+		if err := x.intact(); err != nil {
+			t.Error(err)
+		}
+		h.Free(x.bytes)
+	}
+	h.Release(everything)
+}

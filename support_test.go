@@ -51,6 +51,8 @@ func requireEmpty(t testing.TB, h *spanheap.Heap) {
 func addressOf(b []byte) uintptr { return uintptr(unsafe.Pointer(unsafe.SliceData(b))) }
 
 // bytesAt makes a block out of an address, whatever lies there.
+//
+//go:nocheckptr
 func bytesAt(p uintptr, n int) []byte { return unsafe.Slice((*byte)(unsafe.Add(nil, p)), n) }
 
 // alloc allocates n zeroed bytes.
@@ -155,20 +157,24 @@ func logUniform(r *rand.Rand, maxBits int) int {
 	return int(r.Uint64() >> 1 >> (63 - r.IntN(maxBits+1)))
 }
 
-// edges returns the sizes around which something changes: every small size, each class's, and whole
-// pages of large objects.
+// edges returns the sizes around which something changes: small ones, each class's, and whole pages of
+// large objects. A slow build gets a part of them.
 func edges() []int {
-	var sizes []int
-	for n := range 130 {
+	step := 1
+	if slowBuild {
+		step = 3
+	}
+	sizes := []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}
+	for n := 10; n < 130; n += step {
 		sizes = append(sizes, n)
 	}
-	for _, c := range spanheap.SizeClasses() {
-		if c.Size > 130 {
+	for i, c := range spanheap.SizeClasses() {
+		if c.Size > 130 && i%step == 0 {
 			sizes = append(sizes, c.Size-1, c.Size, c.Size+1)
 		}
 	}
-	for pages := 5; pages < 300; pages = pages*3/2 + 1 {
+	for pages := 5; pages < 300; pages = pages*(step+2)/2 + 1 {
 		sizes = append(sizes, pages<<13-1, pages<<13, pages<<13+1)
 	}
-	return sizes
+	return append(sizes, 32<<10, 32<<10+1)
 }

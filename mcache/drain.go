@@ -20,26 +20,27 @@ func (s *Set) Drain() {
 	}
 }
 
-// idleness is what a tick remembers of a cache: what it looked like, and for how many ticks.
-type idleness struct{ look, ticks uintptr }
+// sweepTicks is how many ticks lie between two looks at all caches: 16 MiB have been allocated then.
+const sweepTicks = 32
 
-// idleTicks is how many ticks a cache may stay as it is before it is emptied: others have allocated
-// 16 MiB by then, and its owner has neither allocated nor freed.
-const idleTicks = 32
-
-// tick does what must happen now and then: an owner calls it every interval of bytes, not pinned. It
-// empties the caches of owners that are gone, because GOMAXPROCS shrank, or idle.
+// tick does what must happen now and then: an owner calls it every interval of bytes, not pinned.
 func (s *Set) tick() {
+	if s.ticks.Add(1)%sweepTicks == 0 {
+		s.sweep()
+	}
+}
+
+// sweep empties the caches of owners that are gone, because GOMAXPROCS shrank, or that have neither
+// allocated nor freed since the sweep before.
+func (s *Set) sweep() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	owners := s.owners()
 	s.drain(func(id int) bool {
-		c, idle := s.all[id], &s.idle[id]
-		if look := c.look(); look != idle.look {
-			*idle = idleness{look: look}
-		}
-		idle.ticks++
-		return id >= owners || idle.ticks > idleTicks
+		look := s.all[id].look()
+		idle := look == s.looks[id]
+		s.looks[id] = look
+		return idle || id >= owners
 	})
 }
 

@@ -3,11 +3,11 @@ package mcache
 import "github.com/spanheap/spanheap/mheap"
 
 const (
-	Interval  = interval
-	IdleTicks = idleTicks
-	Budget    = budget
-	MaxLarge  = maxLargeBytes
-	CacheSize = cacheSize
+	Interval   = interval
+	SweepTicks = sweepTicks
+	Budget     = budget
+	MaxLarge   = maxLargeBytes
+	CacheSize  = cacheSize
 )
 
 // Nobody is the cache of owners that have none.
@@ -64,5 +64,5 @@ func (c *Cache) RoomOf(class mheap.SpanClass) uintptr {
 // FillRoom is how many slots a magazine of the class has room for while blocks are only allocated.
 func FillRoom(class mheap.SpanClass) uintptr { return fillRoom(class) }
 
-// Look is what a tick sees of the cache.
+// Look is what a sweep sees of the cache.
 func (c *Cache) Look() uintptr { return c.look() }

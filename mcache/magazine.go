@@ -11,7 +11,7 @@ const (
 	leastSlots = 2 // however large the slots
 	mostSlots  = 1024
 
-	fillBytes = 8 << 10
+	fillBytes = 16 << 10
 	fillSlots = 2 * maxFill
 
 	// budget bounds the bytes of slots that a cache's magazines have room for beyond their fillBytes.

@@ -18,7 +18,7 @@ func TestIdleCachesAreEmptied(t *testing.T) {
 		if r.filled() <= 2 {
 			break
 		}
-		r.spend((mcache.IdleTicks + 1) * mcache.Interval)
+		r.spend(mcache.SweepTicks * mcache.Interval)
 	}
 	require.LessOrEqual(t, r.filled(), 2, "%+v", r.Hoards())
 	r.verify(nil)

@@ -21,12 +21,13 @@ type Set struct {
 	centrals [mheap.NumSpanClasses]mcentral.Central
 	direct   [mheap.NumSpanClasses]directCounts
 	locks    ownerLocks
+	ticks    atomic.Uint32
 
-	mu     lockrank.Mutex    // guards what follows, and who is in caches
-	closed bool              // nothing is given back any more
-	all    [MaxCaches]*Cache // every cache made, by owner
-	idle   [MaxCaches]idleness
-	top    int // no cache has this number or a higher one
+	mu     lockrank.Mutex     // guards what follows, and who is in caches
+	closed bool               // nothing is given back any more
+	all    [MaxCaches]*Cache  // every cache made, by owner
+	looks  [MaxCaches]uintptr // of the caches, at the last sweep
+	top    int                // no cache has this number or a higher one
 
 	locals []*Cache // every cache made for Lease
 	unused []*Cache // those of them that nobody has

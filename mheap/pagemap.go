@@ -47,7 +47,11 @@ func ArenaOf(p uintptr) *Arena {
 	if i >= uintptr(len(arenaIndex)) {
 		return nil
 	}
-	return arenaAt(atomic.LoadUintptr(&arenaIndex[i]))
+	record := atomic.LoadUintptr(&arenaIndex[i])
+	if record == 0 {
+		return nil
+	}
+	return arenaAt(record)
 }
 
 // Entry returns the entry of the page that holds p, which lies in a.

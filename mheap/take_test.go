@@ -37,7 +37,7 @@ func TestTakeTakesEverySlotOnce(t *testing.T) {
 			for _, slot := range taken {
 				i, first := l.Slot(slot.Addr - s.Base())
 				require.True(t, first && slot.State == s.State(i) && !seen[i], "%+v", slot)
-				require.Equal(t, mheap.Held, mheap.SlotState(slot.State))
+				require.Equal(t, "held", what(slot.State))
 				seen[i] = true
 			}
 			require.Zero(t, s.Take(make([]mheap.Slot, 1)))
@@ -75,6 +75,20 @@ func TestTakeFindsSlotsGivenBack(t *testing.T) {
 			require.EqualValues(t, (len(held)+1)/2, live)
 		}
 	}
+}
+
+// TestLateFreesHideNoSlot: who frees a block that was freed may be so late that its slot is in the span
+// again.
+func TestLateFreesHideNoSlot(t *testing.T) {
+	s := newSpan(t, mheap.ClassOf(1, true))
+	for i := range uintptr(s.Slots()) {
+		for range i % 4 {
+			mheap.FreeSlot(s.State(i))
+		}
+	}
+	inSpan, held, live := s.Count()
+	require.Equal(t, []uint32{s.Slots(), 0, 0}, []uint32{inSpan, held, live})
+	require.EqualValues(t, s.Slots(), s.Take(make([]mheap.Slot, 2*s.Slots())))
 }
 
 func TestSlotsBehindTheCursorWaitForRewind(t *testing.T) {

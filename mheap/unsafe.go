@@ -5,7 +5,7 @@ import "unsafe"
 // All of the package's arithmetic on addresses. Records lie in memory that a Meta made, which is
 // never unmapped while the process lives, so that even a stale address can be read.
 
-// pointer turns an address into a pointer. The race detector's pointer check, which wants to see what
+// pointer turns an address, which is not 0, into a pointer. The race detector's pointer check, which wants to see what
 // a pointer into the Go heap was derived from, is told to leave it alone.
 //
 //go:nocheckptr
