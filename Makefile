@@ -21,7 +21,7 @@ test-js: ## run all tests as js/wasm, under Node
 fuzz: ## fuzz each target for FUZZTIME (60s)
 	@for target in FuzzHeap:. FuzzPages:./mheap FuzzRead:./internal/trace; do go test -run '^$$' -fuzz "^$${target%%:*}$$" -fuzztime $(FUZZTIME) "$${target#*:}" || exit 1; done
 bench: ## run the benchmarks beside other allocators and write bench/results
-	cd bench && go run ./cmd/spanbench -traces ../../shared/traces
+	cd bench && go run ./cmd/spanbench $(if $(wildcard ../shared/traces),-traces ../../shared/traces)
 bench-short: ## run the benchmarks in short
 	cd bench && go run ./cmd/spanbench -short
 bench-guard: ## fail if a lock has come upon the fast path
