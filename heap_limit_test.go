@@ -26,8 +26,9 @@ func TestTooManyHeaps(t *testing.T) {
 	m := caught(t, elsewhere, func() { heaps[0].Free(b) })
 	require.Equal(t, spanheap.WrongHeap, m.Kind)
 	spanheap.Free(b)
+	requireEmpty(t, last)
 	for _, h := range heaps {
-		closeEmpty(t, h)
+		require.NoError(t, h.Close())
 	}
 	h, err := spanheap.NewHeap(spanheap.Options{})
 	require.NoError(t, err, "there is room again")

@@ -25,7 +25,7 @@ const sweepTicks = 32
 
 // tick does what must happen now and then: an owner calls it every interval of bytes, not pinned.
 func (s *Set) tick() {
-	if s.ticks.Add(1)%sweepTicks == 0 {
+	if s.ticks.Add(1)%sweepTicks == 0 || int32(s.owners()) < s.known.Load() {
 		s.sweep()
 	}
 }
@@ -36,6 +36,7 @@ func (s *Set) sweep() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	owners := s.owners()
+	s.known.Store(int32(owners))
 	s.drain(func(id int) bool {
 		look := s.all[id].look()
 		idle := look == s.looks[id]

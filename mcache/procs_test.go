@@ -50,7 +50,7 @@ func TestCachesOfVanishedOwnersAreEmptied(t *testing.T) {
 	r := newRig(t)
 	r.fillCaches(2, 8)
 	runtime.GOMAXPROCS(1)
-	r.spend((mcache.SweepTicks + 1) * mcache.Interval)
+	r.spend(2 * mcache.Interval)
 	for _, h := range r.Hoards() {
 		require.True(t, h.ID == 0 || h.Empty(), "%+v", h)
 	}

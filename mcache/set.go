@@ -22,6 +22,7 @@ type Set struct {
 	direct   [mheap.NumSpanClasses]directCounts
 	locks    ownerLocks
 	ticks    atomic.Uint32
+	known    atomic.Int32 // owners there were when a cache was made or all were swept
 
 	mu     lockrank.Mutex     // guards what follows, and who is in caches
 	closed bool               // nothing is given back any more
@@ -79,6 +80,7 @@ func (s *Set) join() bool {
 		return false
 	}
 	c.id = id
+	s.known.Store(int32(s.owners()))
 	s.all[id] = c
 	s.top = max(s.top, id+1)
 	storeCache(&s.caches[id], c)

@@ -42,7 +42,7 @@ func TestManyAllocateAndFreeAtOnce(t *testing.T) {
 				}
 				defer working.Add(-1)
 				random := rand.New(rand.NewPCG(uint64(g), uint64(n)))
-				for range 6000 {
+				for range 4000 {
 					b, err := r.alloc(draw(random))
 					if err != nil {
 						t.Error(err)
@@ -96,7 +96,7 @@ func TestOneBlockIsFreedByOneOfMany(t *testing.T) {
 
 func TestManyFirstUsersAtOnce(t *testing.T) {
 	procs(t, 8)
-	for range 20 {
+	for range 10 {
 		r := newRig(t)
 		blocks := make([]block, 500)
 		onProcs(len(blocks), func(g int) {
