@@ -367,16 +367,16 @@ func TestManyBlocksOfOneClass(t *testing.T) {
 // A large object may need pages that were given back and their neighbours that were not.
 func TestLargeBlockOverFreeAndReleasedNeighbours(t *testing.T) {
 	h := newHeap(t)
-	const page = 8 << 10
-	a, b, c := alloc(t, h, 40*page), alloc(t, h, 60*page), alloc(t, h, 100*page)
-	rest := alloc(t, h, arena.Size-200*page) // no other room in the arena
+	const page = 8 << 10 // lengths are multiples of 64 KiB, the largest physical page
+	a, b, c := alloc(t, h, 40*page), alloc(t, h, 64*page), alloc(t, h, 104*page)
+	rest := alloc(t, h, arena.Size-208*page) // no other room in the arena
 	h.Free(b)
 	h.Release(everything)
 	h.Free(c)
 	h.Free(a)
 	require.NoError(t, h.Verify())
 
-	joined := movedIn(alloc(t, h, 160*page), 1)
+	joined := movedIn(alloc(t, h, 168*page), 1)
 	require.NoError(t, h.Verify())
 	require.EqualValues(t, 1, h.Stats().Arenas)
 	require.NoError(t, joined.intact())

@@ -50,9 +50,10 @@
 //     the spans, under the mcentral's lock. A span with its first free slot becomes nonempty, one
 //     with its last slot back goes to the mheap, but for a spare one per class.
 //
-// So what a P holds is bounded, whoever allocates and whoever frees. Caches of Ps that GOMAXPROCS
-// took away, and all caches on Release, are emptied by others: who enters such a cache finds an
-// empty one in its place, and once the world has been stopped nobody can be in it any more.
+// So what a P holds is bounded, whoever allocates and whoever frees. Caches of Ps that are idle or
+// that GOMAXPROCS took away, and all caches on Release, are emptied by others: who enters such a
+// cache finds an empty one in its place, and once the world has been stopped nobody is in it any
+// more. A Local is a cache whose owner is one goroutine, which need not be pinned.
 //
 // # The sum that closes
 //

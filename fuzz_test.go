@@ -251,12 +251,12 @@ func (m *model) verify() {
 	for _, x := range m.live {
 		m.check(x.intact())
 	}
-	for _, h := range []*spanheap.Heap{m.heap, m.other} {
-		require.NoError(m.t, h.Verify())
-		require.NoError(m.t, plausible(h.Stats()))
-	}
-	require.EqualValues(m.t, len(m.live), m.heap.Stats().LiveBlocks)
-	require.EqualValues(m.t, m.bytes, m.heap.Stats().Live)
+	m.check(m.heap.Verify())
+	m.check(m.other.Verify())
+	s := m.heap.Stats()
+	m.check(plausible(s))
+	require.EqualValues(m.t, len(m.live), s.LiveBlocks)
+	require.EqualValues(m.t, m.bytes, s.Live)
 }
 
 // misuse must be reported as one of the kinds.

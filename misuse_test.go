@@ -77,7 +77,7 @@ func sliceVictim(t *testing.T, h *spanheap.Heap) victim {
 // misuse is one way to misuse a victim. The victim is live before and after it.
 type misuse struct {
 	kind spanheap.MisuseKind
-	op   string // "" is the victim's
+	op   string // what do calls
 	do   func(h, other *spanheap.Heap, v victim)
 	at   func(v victim) uintptr // the address to be reported
 }
@@ -139,14 +139,13 @@ func caught(t *testing.T, run func(func()), f func()) (m *spanheap.MisuseError) 
 func TestMisuseOfLiveBlocks(t *testing.T) {
 	h, other := newHeap(t), newHeap(t)
 	for name, newVictim := range victims {
+		neighbours := []tenant{movedIn(alloc(t, h, 100), 1), movedIn(alloc(t, h, 5), 1)}
+		v := newVictim(t, h)
+		x := movedIn(v.bytes, 1)
+		before, otherBefore := h.Stats(), other.Stats()
 		for how, misuse := range misuses {
 			for where, run := range places {
 				about := fmt.Sprintf("%s, %s, %s", name, how, where)
-				neighbours := []tenant{movedIn(alloc(t, h, 100), 1), movedIn(alloc(t, h, 5), 1)}
-				v := newVictim(t, h)
-				x := movedIn(v.bytes, 1)
-				before, otherBefore := h.Stats(), other.Stats()
-
 				m := caught(t, run, func() { misuse.do(h, other, v) })
 				require.Equal(t, misuse.kind, m.Kind, about)
 				require.Equal(t, misuse.op, m.Op, about)
@@ -155,18 +154,17 @@ func TestMisuseOfLiveBlocks(t *testing.T) {
 				require.LessOrEqual(t, m.SpanBase, m.Addr, about)
 				require.Less(t, m.Addr, m.SpanBase+m.SpanBytes, about)
 				require.Equal(t, message(m), m.Error(), about)
-
-				require.NoError(t, h.Verify(), about)
-				require.NoError(t, other.Verify(), about)
-				require.Equal(t, before, h.Stats(), about)
-				require.Equal(t, otherBefore, other.Stats(), about)
 				require.NoError(t, x.intact(), about)
-				v.free()
-				for _, n := range neighbours {
-					require.NoError(t, n.intact(), about)
-					h.Free(n.bytes)
-				}
 			}
+			require.NoError(t, h.Verify(), "%s, %s", name, how)
+		}
+		require.Equal(t, before, h.Stats(), name)
+		require.Equal(t, otherBefore, other.Stats(), name)
+		require.NoError(t, other.Verify(), name)
+		v.free()
+		for _, n := range neighbours {
+			require.NoError(t, n.intact(), name)
+			h.Free(n.bytes)
 		}
 	}
 	closeEmpty(t, h)
@@ -207,12 +205,12 @@ func TestDoubleFree(t *testing.T) {
 					require.Equal(t, op, m.Op, about)
 				}
 				require.Equal(t, before, h.Stats(), about)
-				require.NoError(t, h.Verify(), about)
 				for _, v := range held {
 					v.free()
 				}
 			}
 		}
+		require.NoError(t, h.Verify(), name)
 	}
 	churn(t, h, 3000)
 	closeEmpty(t, h)

@@ -198,7 +198,7 @@ func TestStatsUnderLoad(t *testing.T) {
 			runtime.Gosched()
 		}
 	})
-	for range loops(5000) {
+	for range loops(2000) {
 		if err := plausible(h.Stats()); err != nil {
 			t.Error(err)
 			break
