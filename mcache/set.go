@@ -22,7 +22,7 @@ type Set struct {
 	direct   [mheap.NumSpanClasses]directCounts
 	locks    ownerLocks
 	ticks    atomic.Uint32
-	known    atomic.Int32 // owners there were when a cache was made or all were swept
+	known    atomic.Int32 // the most owners there were since the caches were swept
 
 	mu     lockrank.Mutex     // guards what follows, and who is in caches
 	closed bool               // nothing is given back any more
@@ -80,7 +80,7 @@ func (s *Set) join() bool {
 		return false
 	}
 	c.id = id
-	s.known.Store(int32(s.owners()))
+	s.known.Store(max(s.known.Load(), int32(s.owners())))
 	s.all[id] = c
 	s.top = max(s.top, id+1)
 	storeCache(&s.caches[id], c)

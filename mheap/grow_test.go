@@ -48,6 +48,17 @@ func TestASpanCrossesArenasThatAreNeighbours(t *testing.T) {
 	r.verify()
 }
 
+func TestAHeapGrowsBehindItsLastArena(t *testing.T) {
+	r := newRig(t, 4<<10)
+	other, _ := r.another(2)
+	_, err := other.Alloc(1, mheap.LargeNoscan, 0)
+	require.NoError(t, err)
+	mine := r.alloc(mheap.PagesPerArena)
+	other.Close() // an arena is there for the next who grows
+	require.Equal(t, mine.Base()+mine.Bytes(), r.alloc(1).Base())
+	r.verify()
+}
+
 func TestNoSpanCrossesAGap(t *testing.T) {
 	r := newRig(t, 4<<10)
 	first := r.alloc(mheap.PagesPerArena - 2)

@@ -160,3 +160,101 @@ func TestARefusedRecordLeavesNothing(t *testing.T) {
 		r.verify()
 	}
 }
+
+// TestRefusalsCostNoMetadata repeats refused allocations, which must give every record back.
+func TestRefusalsCostNoMetadata(t *testing.T) {
+	for _, verb := range []arenatest.Verb{arenatest.Commit, arenatest.Reserve} {
+		r := newRig(t, physical64)
+		s := r.alloc(1)
+		if verb == arenatest.Reserve {
+			r.alloc(mheap.PagesPerArena - 8)
+		}
+		r.system.Refuse(func(c arenatest.Call) bool { return c.Verb == verb })
+		before, _ := r.Meta().Backed()
+		for range 2 * mheap.MetaStep / mheap.RecordSize {
+			_, err := r.Alloc(mheap.PagesPerArena/2+1, mheap.LargeNoscan, 16*mheap.PageSize)
+			require.ErrorIs(t, err, arenatest.ErrRefused)
+		}
+		after, _ := r.Meta().Backed()
+		require.Less(t, after-before, uint64(2*mheap.MetaStep))
+		r.Free(s)
+		r.verify()
+	}
+}
+
+// TestRefusedRecordsAreGivenBack has one record too few for a span from the middle of another.
+func TestRefusedRecordsAreGivenBack(t *testing.T) {
+	const n = mheap.RecordSize + mheap.MetaUnit
+	for records := range uintptr(3) {
+		r := newRig(t, 4<<10)
+		r.build("used 1, free 30, used rest")
+		var keep []uintptr
+		for range records {
+			p, err := r.Meta().Alloc(n)
+			require.NoError(t, err)
+			keep = append(keep, p)
+		}
+		r.exhaustMetadata()
+		for _, p := range keep {
+			r.Meta().Free(p, n)
+		}
+		for range 3 {
+			_, err := r.Alloc(2, mheap.LargeNoscan, 16*mheap.PageSize)
+			if records < 2 {
+				require.ErrorIs(t, err, arenatest.ErrRefused)
+				require.Equal(t, "used 1, free 30, used rest", r.text())
+			} else {
+				require.NoError(t, err)
+				break
+			}
+		}
+		r.verify()
+	}
+}
+
+// TestBackedMemoryIsTakenWhereNoMoreIsToBeHad: the best fit has no memory, and a longer span has.
+func TestBackedMemoryIsTakenWhereNoMoreIsToBeHad(t *testing.T) {
+	r := newRig(t, 4<<10)
+	backed := r.alloc(150)
+	base := backed.Base()
+	r.alloc(mheap.PagesPerArena - 150 - 130)
+	r.Free(backed)
+	r.system.Refuse(arenatest.From(arenatest.Commit, 1))
+	s := r.alloc(129)
+	require.Equal(t, 1, r.system.Calls(arenatest.Commit))
+	require.Equal(t, base, s.Base())
+	r.verify()
+}
+
+// TestFreedPagesAreHadAgainWithoutMetadata: a free span has a record, which does for one like it.
+func TestFreedPagesAreHadAgainWithoutMetadata(t *testing.T) {
+	class := mheap.ClassOf(10, true)
+	r := newRig(t, 4<<10)
+	r.build("used 1, used 1, used 2, used 3, used rest")
+	runs, err := r.Runs()
+	require.NoError(t, err)
+	r.do("free 1")
+	slots, err := r.Alloc(1, class, 0)
+	require.NoError(t, err)
+	require.Equal(t, int(slots.Slots()), slots.Take(make([]mheap.Slot, slots.Slots())))
+	slots.Held, slots.List, slots.Returned = true, 3, slots.Slots()
+	r.exhaustMetadata()
+	r.Free(slots)
+
+	_, err = r.Alloc(1, mheap.ClassOf(1, true), 0)
+	require.ErrorIs(t, err, arenatest.ErrRefused, "the record is too short for so many states")
+	_, err = r.Alloc(1, class, 2*mheap.PageSize)
+	require.ErrorIs(t, err, arenatest.ErrRefused, "the span is not aligned")
+	_, err = r.Alloc(2, mheap.LargeNoscan, 0)
+	require.ErrorIs(t, err, arenatest.ErrRefused, "the span is too short")
+	r.verify()
+
+	s, err := r.Alloc(1, class, 0)
+	require.NoError(t, err)
+	require.Equal(t, runs[1].Base, s.Base())
+	require.Equal(t, mheap.SlotCounts{}, s.SlotCounts)
+	require.True(t, s.NeedZero())
+	inSpan, held, live := s.Count()
+	require.Equal(t, []uint32{s.Slots(), 0, 0}, []uint32{inSpan, held, live})
+	r.verify()
+}

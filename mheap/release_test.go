@@ -83,6 +83,13 @@ func TestReleaseReturnsWhatItGaveBack(t *testing.T) {
 	}
 }
 
+func TestReleaseRoundsUpToPages(t *testing.T) {
+	r := newRig(t, 4<<10)
+	r.build("used 1, free 30, used rest")
+	require.EqualValues(t, 13*mheap.PageSize, r.Release(12*mheap.PageSize+1))
+	require.Equal(t, "used 1, free 17, scav 13, used rest", r.text())
+}
+
 func TestWhatTheSystemRefusesToTakeStaysFree(t *testing.T) {
 	r := newRig(t, 4<<10)
 	r.build("free 10, used 1, free 30, used 1, free 20, used rest")

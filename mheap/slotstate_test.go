@@ -1,6 +1,7 @@
 package mheap_test
 
 import (
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -15,16 +16,34 @@ func states(t *testing.T, n uintptr) uintptr {
 	return metaAlloc(t, m, n)
 }
 
-// together runs f in n goroutines that start at one moment, as far as that can be.
-func together(n int, f func(g int)) {
+// inStep runs the rounds of f in n goroutines, all in the same round at one moment: before each round
+// one of them calls begin, after it end.
+func inStep(n, rounds int, begin func(round int), f func(g, round int), end func(round int)) {
+	var arrived atomic.Int64
+	meet := func(want int64) {
+		arrived.Add(1)
+		for spin := 1; arrived.Load() < want; spin++ {
+			if spin%100 == 0 {
+				runtime.Gosched()
+			}
+		}
+	}
 	var all sync.WaitGroup
-	var ready atomic.Int32
 	for g := range n {
 		all.Go(func() {
-			ready.Add(1)
-			for spin := 0; int(ready.Load()) < n && spin < 1000; spin++ {
+			for round := range rounds {
+				met := int64(round) * 3 * int64(n)
+				if g == 0 {
+					begin(round)
+				}
+				meet(met + int64(n))
+				f(g, round)
+				meet(met + 2*int64(n))
+				if g == 0 {
+					end(round)
+				}
+				meet(met + 3*int64(n))
 			}
-			f(g)
 		})
 	}
 	all.Wait()
@@ -76,41 +95,64 @@ func TestAFreeLeavesTheNeighboursAlone(t *testing.T) {
 }
 
 func TestOfManyWhoFreeASlotOneDoes(t *testing.T) {
-	const goroutines, rounds = 16, 300
 	at := states(t, 64)
-	for round := range uintptr(rounds) {
-		p := at + round%64
-		mheap.SetSlotState(p, mheap.Live)
+	for _, goroutines := range []int{2, 8} {
 		var winners atomic.Int32
-		together(goroutines, func(int) {
-			if mheap.FreeSlot(p) {
-				winners.Add(1)
-			}
-		})
-		require.EqualValues(t, 1, winners.Load())
+		inStep(goroutines, 3000,
+			func(round int) { mheap.SetSlotState(at+uintptr(round%64), mheap.Live) },
+			func(_, round int) {
+				if mheap.FreeSlot(at + uintptr(round%64)) {
+					winners.Add(1)
+				}
+			},
+			func(round int) {
+				if n := winners.Swap(0); n != 1 || what(at+uintptr(round%64)) != "held" {
+					t.Errorf("%d freed the slot, which is %s now", n, what(at+uintptr(round%64)))
+				}
+			})
 	}
 }
 
-// TestNeighboursAreFreedAtOnce frees the slots of one word by a goroutine each, several times over,
-// while their owner makes one after the other Live again.
+// TestNeighboursAreFreedAtOnce lets several goroutines free a slot each of one word.
 func TestNeighboursAreFreedAtOnce(t *testing.T) {
-	const slots, rounds = 8, 4000
 	at := states(t, 64)
-	together(slots, func(g int) {
+	const slots = 4
+	var winners atomic.Int32
+	inStep(slots, 3000,
+		func(int) {
+			for i := range uintptr(slots) {
+				mheap.SetSlotState(at+i, mheap.Live)
+			}
+		},
+		func(g, _ int) {
+			if mheap.FreeSlot(at + uintptr(g)) {
+				winners.Add(1)
+			}
+		},
+		func(int) {
+			if n := winners.Swap(0); n != slots {
+				t.Errorf("%d of %d slots were freed", n, slots)
+			}
+			for i := range uintptr(slots) {
+				if what(at+i) != "held" {
+					t.Errorf("slot %d is %s", i, what(at+i))
+				}
+			}
+		})
+}
+
+// TestASlotIsStoredWhileItsNeighbourIsFreed: each goroutine owns a slot of one word, and makes it Live
+// and Held in turn.
+func TestASlotIsStoredWhileItsNeighbourIsFreed(t *testing.T) {
+	at := states(t, 64)
+	inStep(4, 1, func(int) {}, func(g, _ int) {
 		p := at + uintptr(g)
-		for range rounds {
+		for range 20_000 {
 			mheap.SetSlotState(p, mheap.Live)
-			if !mheap.FreeSlot(p) || mheap.SlotState(p) != mheap.Held {
-				t.Errorf("slot %d has the state %#x", g, mheap.SlotState(p))
+			if !mheap.FreeSlot(p) {
+				t.Errorf("slot %d is %s", g, what(p))
 				return
 			}
 		}
-	})
-	for i := range uintptr(64) {
-		if i < slots {
-			require.Equal(t, mheap.Held, mheap.SlotState(at+i))
-		} else {
-			require.Equal(t, mheap.InSpan, mheap.SlotState(at+i))
-		}
-	}
+	}, func(int) {})
 }

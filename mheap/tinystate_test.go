@@ -2,6 +2,7 @@ package mheap_test
 
 import (
 	"math/rand/v2"
+	"runtime"
 	"sync/atomic"
 	"testing"
 
@@ -122,64 +123,73 @@ func TestATinySlotThatIsNotLiveHasNoBlocks(t *testing.T) {
 // TestTheLastToFreeATinySlotIsOne frees all blocks and closes the slot at one moment; two free each
 // block.
 func TestTheLastToFreeATinySlotIsOne(t *testing.T) {
-	const blocks = 8
 	at := states(t, 64)
-	for round := range 300 {
-		state := at + uintptr(round%16)*4
-		s := openTiny(t, state)
-		for range blocks {
-			require.True(t, s.alloc(2))
-		}
+	for _, blocks := range []int{1, 2, 8} {
 		var freed, last atomic.Int32
-		together(2*blocks+1, func(g int) {
-			if g == 2*blocks {
-				if mheap.CloseTiny(state) {
-					last.Add(1)
+		inStep(2*blocks+1, 2000,
+			func(int) {
+				s := openTiny(t, at)
+				for s.left > mheap.TinySlot-2*uintptr(blocks) {
+					s.alloc(2)
 				}
-				return
-			}
-			live, done := mheap.FreeTiny(state, uintptr(g/2)*mheap.TinyGrain)
-			if live {
-				freed.Add(1)
-			}
-			if done {
-				last.Add(1)
-			}
-		})
-		require.EqualValues(t, blocks, freed.Load())
-		require.EqualValues(t, 1, last.Load())
-	}
-}
-
-// TestTinyBlocksAreHandedOutAndFreedAtOnce lets one goroutine hand blocks out while another frees them.
-func TestTinyBlocksAreHandedOutAndFreedAtOnce(t *testing.T) {
-	at := states(t, 64)
-	for round := range 1000 {
-		state := at + uintptr(round%16)*4
-		s := openTiny(t, state)
-		handed := make(chan uintptr, 8)
-		var last atomic.Int32
-		together(2, func(g int) {
-			if g == 0 {
-				for s.alloc(1) {
-					handed <- s.left
+			},
+			func(g, _ int) {
+				live, done := false, false
+				if g == 2*blocks {
+					done = mheap.CloseTiny(at)
+				} else {
+					live, done = mheap.FreeTiny(at, mheap.TinySlot-mheap.TinyGrain*uintptr(1+g/2))
 				}
-				close(handed)
-				if mheap.CloseTiny(state) {
-					last.Add(1)
-				}
-				return
-			}
-			for offset := range handed {
-				live, done := mheap.FreeTiny(state, offset)
-				if !live {
-					t.Errorf("the block at %d is not live", offset)
+				if live {
+					freed.Add(1)
 				}
 				if done {
 					last.Add(1)
 				}
+			},
+			func(int) {
+				if f, l := freed.Swap(0), last.Swap(0); int(f) != blocks || l != 1 {
+					t.Errorf("of %d blocks %d were freed, and %d were last", blocks, f, l)
+				}
+			})
+	}
+}
+
+// TestTinyBlocksAreHandedOutAndFreedAtOnce lets one goroutine hand blocks out, which another frees.
+func TestTinyBlocksAreHandedOutAndFreedAtOnce(t *testing.T) {
+	at := states(t, 64)
+	var s *tinySlot
+	var handed atomic.Uintptr // the last block's offset
+	var last atomic.Int32
+	inStep(2, 3000,
+		func(int) { s = openTiny(t, at); handed.Store(mheap.TinySlot) },
+		func(g, _ int) {
+			done := false
+			if g == 0 {
+				for s.alloc(1) {
+					handed.Store(s.left)
+				}
+				done = mheap.CloseTiny(at)
+			} else {
+				for offset := uintptr(mheap.TinySlot); offset > 0; {
+					if handed.Load() == offset {
+						runtime.Gosched()
+						continue
+					}
+					offset -= mheap.TinyGrain
+					live := false
+					if live, done = mheap.FreeTiny(at, offset); !live {
+						t.Errorf("the block at %d is not live", offset)
+					}
+				}
+			}
+			if done {
+				last.Add(1)
+			}
+		},
+		func(int) {
+			if n := last.Swap(0); n != 1 {
+				t.Errorf("%d were last", n)
 			}
 		})
-		require.EqualValues(t, 1, last.Load())
-	}
 }
