@@ -78,7 +78,7 @@ func (h *Heap) Stats() Stats {
 	s.Mapped = s.Backed + s.Released
 	s.Untouched = u.Untouched + u.MetadataReserved - u.Metadata
 	s.Reserved = s.Mapped + s.Untouched
-	s.Frees = s.Mallocs - s.LiveBlocks
+	s.Frees = s.Mallocs - min(s.LiveBlocks, s.Mallocs)
 	return s
 }
 

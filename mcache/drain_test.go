@@ -166,6 +166,15 @@ func TestEveryUseIsSeen(t *testing.T) {
 	after = c.Look()
 	r.Leave(c)
 	require.NotEqual(t, before, after, "a free")
+
+	c = r.Enter()
+	before = c.Look()
+	r.Leave(c)
+	r.mustFree(r.mustAlloc(class, 48))
+	c = r.Enter()
+	after = c.Look()
+	r.Leave(c)
+	require.NotEqual(t, before, after, "a block that came and went")
 }
 
 func TestLeasedCaches(t *testing.T) {

@@ -82,60 +82,69 @@ func TestWhoHasNoCache(t *testing.T) {
 	r.requireEmpty()
 }
 
-// TestWithoutMemoryForMagazines: spans have room, but the cache cannot hold their slots.
+// TestWithoutMemoryForMagazines: spans have room, but the cache cannot hold more of their slots, or
+// none at all.
 func TestWithoutMemoryForMagazines(t *testing.T) {
 	procs(t, 1)
-	r := newRig(t)
-	class := noscan(96)
-	r.mustFree(r.mustAlloc(noscan(8), 8)) // the cache is there
-	own, err := r.Lease()
-	require.NoError(t, err)
-	var live []block
-	for range 500 {
-		addr, err := r.Alloc(own, class, 96)
-		require.NoError(t, err)
-		live = append(live, block{addr, 96, class})
-	}
-	for i, b := range live {
-		if i%5 != 0 {
-			state, _ := mheap.EntryOf(b.addr).Slot(b.addr)
-			require.True(t, mheap.FreeSlot(state))
-			r.Free(own, class, b.addr, state, 96)
+	const n = 96
+	class := noscan(n)
+	for _, rooms := range []uintptr{0, 8} {
+		r := newRig(t)
+		r.mustFree(r.mustAlloc(noscan(8), 8)) // the cache is there
+		live := r.cheese(class, n)
+		if rooms > 0 {
+			live = append(live, r.mustAlloc(class, n))
 		}
+		require.Equal(t, rooms, r.roomOf(class))
+		r.metadata.Refuse(all)
+		for {
+			if _, err := r.heap.Meta().Alloc(64); err != nil {
+				break
+			}
+		}
+		for range 300 {
+			live = append(live, r.mustAlloc(class, n))
+		}
+		r.verify(live)
+		for _, b := range live[100:] {
+			r.mustFree(b)
+		}
+		live = live[:100]
+		require.Equal(t, rooms, r.roomOf(class))
+		r.verify(live)
+		r.metadata.Refuse(nil)
+		for _, b := range live {
+			r.mustFree(b)
+		}
+		require.NotZero(t, r.roomOf(class))
+		r.requireEmpty()
+	}
+}
+
+// cheese makes spans of the class with a live block here and there, and free slots in between, without
+// the caller's cache. It returns the live blocks.
+func (r *rig) cheese(class mheap.SpanClass, n uintptr) (live []block) {
+	r.t.Helper()
+	own, err := r.Lease()
+	require.NoError(r.t, err)
+	var holes []block
+	for i := range 500 {
+		addr, err := r.Alloc(own, class, n)
+		require.NoError(r.t, err)
+		if b := (block{addr, n, class}); i%5 == 0 {
+			live = append(live, b)
+		} else {
+			holes = append(holes, b)
+		}
+	}
+	for _, b := range holes {
+		state, _ := mheap.EntryOf(b.addr).Slot(b.addr)
+		require.True(r.t, mheap.FreeSlot(state))
+		r.Free(own, class, b.addr, state, n)
 	}
 	r.Return(own)
-	kept := live[:0]
-	for i, b := range live {
-		if i%5 == 0 {
-			kept = append(kept, b)
-		}
-	}
-	live = kept
 	r.verify(live)
-
-	r.metadata.Refuse(all)
-	for {
-		if _, err := r.heap.Meta().Alloc(64); err != nil {
-			break
-		}
-	}
-	for range 200 {
-		live = append(live, r.mustAlloc(class, 96))
-	}
-	require.Zero(t, r.roomOf(class))
-	r.verify(live)
-	for _, b := range live[100:] {
-		r.mustFree(b)
-	}
-	live = live[:100]
-	require.Zero(t, r.roomOf(class))
-	r.verify(live)
-	r.metadata.Refuse(nil)
-	for _, b := range live {
-		r.mustFree(b)
-	}
-	require.NotZero(t, r.roomOf(class))
-	r.requireEmpty()
+	return live
 }
 
 func TestRefusedMemoryIsAnError(t *testing.T) {
