@@ -90,8 +90,10 @@ func (h *Heap) allocate(n uintptr, noscan, zero bool) (p uintptr, err error) {
 	return p, nil
 }
 
-// maxBytes is beyond every address space.
-const maxBytes = ^uintptr(0) >> 1 &^ (1<<mheap.PageShift - 1)
+// maxBytes is the largest block: 256 GiB, and half the address space where words have 32 bits. Each
+// of a block's pages has an entry in the page map, so a block of an absurd size must be refused before
+// its entries fill the memory.
+const maxBytes = (^uintptr(0) >> 1) >> ((bits.UintSize - 32) * 25 / 32) &^ (1<<mheap.PageShift - 1)
 
 func (h *Heap) allocSmall(class mheap.SpanClass, n uintptr) (uintptr, error) {
 	c := h.caches.Enter()

@@ -14,7 +14,7 @@ var (
 	// system's own as well, so that errors.Is(err, syscall.ENOMEM) tells.
 	ErrOutOfMemory = errors.New("out of memory")
 
-	// ErrSize is returned for a size that is negative or that no address space can hold.
+	// ErrSize is returned for a size that is negative or above 256 GiB (half the address space on 32 bits).
 	ErrSize = errors.New("invalid size")
 
 	// ErrAlign is returned for an alignment that is not a power of two, or is too large.

@@ -57,7 +57,7 @@ func Realloc(b []byte, n int) ([]byte, error) {
 }
 
 // GoodSize returns how many bytes a block of n bytes really has: asking for so many costs no more
-// memory. It returns 0 for n <= 0, and n for sizes that no address space can hold.
+// memory. It returns 0 for n <= 0, and n for sizes that Alloc refuses.
 func GoodSize(n int) int {
 	if n <= 0 {
 		return 0
