@@ -149,7 +149,8 @@ func (h *Heap) insist(n uintptr, alloc func() (uintptr, error)) (uintptr, error)
 const MaxAlign = 1 << 30
 
 // AllocAligned returns a block of n bytes at a multiple of align, a power of two up to MaxAlign;
-// its contents are undefined. Realloc keeps the alignment only where the block stays in place.
+// its contents are undefined. A block of 0 bytes has no memory and so no alignment. Realloc keeps the
+// alignment only where the block stays in place.
 // Errors: ErrAlign, and AllocUninit's.
 func (h *Heap) AllocAligned(n, align int) ([]byte, error) {
 	if align <= 0 || bits.OnesCount(uint(align)) != 1 || align > MaxAlign {

@@ -50,7 +50,7 @@ const (
 	InteriorAddress
 	// WrongHeap is the free of a block through a heap that did not hand it out.
 	WrongHeap
-	// SizeMismatch is the free of a value through a type that has another size.
+	// SizeMismatch is the free of a value through a type whose size is of another size class.
 	SizeMismatch
 )
 
@@ -83,6 +83,7 @@ type MisuseError struct {
 	// The span that holds the address, where there is one.
 	SpanBase  uintptr // address of its first byte
 	SpanBytes uintptr // its length
+	Class     string  // its size class, as ClassStats.Name has it
 	ClassSize uintptr // bytes of its slots; all of the span for a large object
 	Block     uintptr // address of the block that the address lies in
 }
@@ -100,7 +101,12 @@ func (e *MisuseError) Error() string {
 	case e.SpanBase == 0:
 		return text + " lies in no span in use"
 	}
-	text += fmt.Sprintf(" in span %#x+%d, size class %d", e.SpanBase, e.SpanBytes, e.ClassSize)
+	text += fmt.Sprintf(" in span %#x+%d", e.SpanBase, e.SpanBytes)
+	if e.Class != large {
+		text += fmt.Sprintf(", size class %s (%d bytes)", e.Class, e.ClassSize)
+	} else {
+		text += ", a large object"
+	}
 	if e.Block != 0 && e.Block != e.Addr {
 		text += fmt.Sprintf(", %d bytes into block %#x", e.Addr-e.Block, e.Block)
 	}

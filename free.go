@@ -146,7 +146,7 @@ func misuse(op string, kind MisuseKind, p uintptr) *MisuseError {
 	if e := mheap.EntryOf(p); e.InUse() {
 		s := e.Span()
 		m.SpanBase, m.SpanBytes = s.Base(), s.Bytes()
-		m.ClassSize = blockBytes(e)
+		m.Class, m.ClassSize = className(e.Class()), blockBytes(e)
 		m.Block = p - (p-m.SpanBase)%m.ClassSize
 		if e.Class() == mheap.Tiny {
 			state, _ := e.Slot(p)

@@ -15,7 +15,8 @@ import (
 // Heap is a heap outside the Go heap. Blocks are allocated and freed by hand, by any goroutine;
 // the collector neither sees nor frees them. All methods but Close are safe for concurrent use.
 //
-// A Heap lives until Close, also when nobody refers to it any more.
+// A Heap is made by NewHeap, or is the Default one: the zero Heap has no memory to allocate from, and
+// must not be used. It lives until Close, also when nobody refers to it any more.
 type Heap struct {
 	id     uint32 // immutable until Close
 	name   string

@@ -332,10 +332,18 @@ func message(m *spanheap.MisuseError) string {
 	case m.SpanBase == 0:
 		parts = append(parts, " lies in no span in use")
 	default:
-		parts = append(parts, fmt.Sprintf(" in span %#x+%d, size class %d", m.SpanBase, m.SpanBytes, m.ClassSize))
+		parts = append(parts, fmt.Sprintf(" in span %#x+%d, %s", m.SpanBase, m.SpanBytes, slotText(m)))
 		if m.Block != m.Addr {
 			parts = append(parts, fmt.Sprintf(", %d bytes into block %#x", m.Addr-m.Block, m.Block))
 		}
 	}
 	return strings.Join(parts, "")
+}
+
+// slotText is what a MisuseError says of the slots of the span.
+func slotText(m *spanheap.MisuseError) string {
+	if m.Class == "large" {
+		return "a large object"
+	}
+	return fmt.Sprintf("size class %s (%d bytes)", m.Class, m.ClassSize)
 }

@@ -106,10 +106,7 @@ func (s *Stats) add(c classCounts) {
 // smallStats counts the span classes of one slot size.
 func (h *Heap) smallStats(classes ...mheap.SpanClass) (c classCounts) {
 	l := classes[0].Layout()
-	c.Name = strconv.Itoa(int(classes[0].Size()))
-	if classes[0] == mheap.Tiny {
-		c.Name = "tiny"
-	}
+	c.Name = className(classes[0])
 	c.Size = uint64(l.Bytes)
 	for _, class := range classes {
 		u := h.caches.Usage(class)
@@ -131,10 +128,24 @@ func (h *Heap) smallStats(classes ...mheap.SpanClass) (c classCounts) {
 	return c
 }
 
+// className returns the name that reports give to the slots of a span class.
+func className(class mheap.SpanClass) string {
+	switch {
+	case class == mheap.Tiny:
+		return "tiny"
+	case class.Large():
+		return large
+	}
+	return strconv.Itoa(int(class.Size()))
+}
+
+// large names the class of large objects.
+const large = "large"
+
 // largeStats counts the large objects. One that a P keeps for the next counts as a cached slot.
 func (h *Heap) largeStats() (c classCounts) {
 	u := h.caches.LargeUsage()
-	c.Name = "large"
+	c.Name = large
 	c.Spans, c.Slots, c.SpanBytes = u.Spans, u.Spans, u.Bytes
 	c.LiveSlots = u.Spans - u.CachedSpans
 	c.Live = u.Requested

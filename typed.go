@@ -29,7 +29,7 @@ func New[T any](h *Heap) (*T, error) {
 }
 
 // Delete gives back a value that New returned, on whatever heap; nil is left alone. It panics with
-// a *MisuseError when *p is no live value of T's size.
+// a *MisuseError when *p is no live value, or one whose slot is of another size class than T's.
 func Delete[T any](p *T) {
 	if size := unsafe.Sizeof(*p); p != nil && size > 0 {
 		freeTyped[T]("Delete", uintptr(unsafe.Pointer(p)), size)
