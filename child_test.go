@@ -145,7 +145,8 @@ func TestChildren(t *testing.T) {
 			require.True(t, errors.As(err, &exit), "ended with %v", err)
 			require.Equal(t, 2, exit.ExitCode(), "the Go runtime's code for a panic")
 			address := strings.TrimSpace(out.String())
-			line := strings.NewReplacer("ADDR", address, "SPAN+", `0x[0-9a-f]+\+`, "BLOCK", "0x[0-9a-f]+").Replace(child.panics)
+			line := strings.NewReplacer("ADDR", address, "SPAN", "0x[0-9a-f]+", "BLOCK", "0x[0-9a-f]+").
+				Replace(regexp.QuoteMeta(child.panics))
 			require.Regexp(t, regexp.MustCompile(`^panic: `+line+`\n`), errs.String())
 		})
 	}
