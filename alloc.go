@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/bits"
 
+	"github.com/spanheap/spanheap/mcache"
 	"github.com/spanheap/spanheap/mheap"
 	"github.com/spanheap/spanheap/sizeclass"
 )
@@ -21,11 +22,11 @@ const smallest = mheap.TinyMax + 1
 func (h *Heap) AllocUninit(n int) ([]byte, error) {
 	if uint(n-smallest) <= sizeclass.MaxSmall-smallest {
 		c := h.caches.Enter()
-		p := c.Pop(mheap.ClassOf(sizeclass.Of(uintptr(n)), true), uintptr(n))
+		p := c.Pop(mheap.SmallNoscan(uintptr(n)), uintptr(n))
 		h.caches.Leave(c)
 		if p != 0 {
 			raceAlloc(p, uintptr(n))
-			return bytesAt(p, n), nil
+			return smallBytesAt(p, n), nil
 		}
 	}
 	return h.allocBytes(n, false)
@@ -35,11 +36,11 @@ func (h *Heap) AllocUninit(n int) ([]byte, error) {
 func (h *Heap) Alloc(n int) ([]byte, error) {
 	if uint(n-smallest) <= sizeclass.MaxSmall-smallest {
 		c := h.caches.Enter()
-		p := c.Pop(mheap.ClassOf(sizeclass.Of(uintptr(n)), true), uintptr(n))
+		p := c.Pop(mheap.SmallNoscan(uintptr(n)), uintptr(n))
 		h.caches.Leave(c)
 		if p != 0 {
 			raceAlloc(p, uintptr(n))
-			b := bytesAt(p, n)
+			b := smallBytesAt(p, n)
 			clear(b)
 			return b, nil
 		}
@@ -56,6 +57,19 @@ func AllocUninit(n int) ([]byte, error) { return Default().AllocUninit(n) }
 func (h *Heap) allocBytes(n int, zero bool) ([]byte, error) {
 	if n < 0 {
 		return nil, fmt.Errorf("spanheap: %w: %d bytes", ErrSize, n)
+	}
+	if sizeclass.MaxSmall < n && n <= mcache.MaxCachedLarge {
+		c := h.caches.Enter()
+		p := c.PopLarge(uintptr(n))
+		h.caches.Leave(c)
+		if p != 0 {
+			raceAlloc(p, uintptr(n))
+			b := bytesAt(p, n)
+			if zero {
+				clear(b)
+			}
+			return b, nil
+		}
 	}
 	p, err := h.allocate(uintptr(n), true, zero)
 	if err != nil {

@@ -20,7 +20,7 @@ func (h *Heap) AllocBatch(n int, dst [][]byte) (int, error) {
 	made := 0
 	for made < len(dst) {
 		if uint(n-smallest) <= sizeclass.MaxSmall-smallest {
-			class := mheap.ClassOf(sizeclass.Of(uintptr(n)), true)
+			class := mheap.SmallNoscan(uintptr(n))
 			c := h.caches.Enter()
 			made += popRun(c, class, uintptr(n), dst[made:min(len(dst), made+runLength)])
 			h.caches.Leave(c)
@@ -57,7 +57,7 @@ func (h *Heap) FreeBatch(bs [][]byte) {
 	for i := 0; i < len(bs); {
 		n := uintptr(cap(bs[i]))
 		if n-smallest <= sizeclass.MaxSmall-smallest {
-			class := mheap.ClassOf(sizeclass.Of(n), true)
+			class := mheap.SmallNoscan(n)
 			c := h.caches.Enter()
 			freed := h.pushRun(c, class, bs[i:min(len(bs), i+runLength)])
 			h.caches.Leave(c)
@@ -75,11 +75,11 @@ func (h *Heap) pushRun(c *mcache.Cache, class mheap.SpanClass, bs [][]byte) int 
 	room := c.Room(class)
 	for i, b := range bs {
 		p, n := addressOf(b), uintptr(cap(b))
-		if i == room || n-smallest > sizeclass.MaxSmall-smallest || mheap.ClassOf(sizeclass.Of(n), true) != class {
+		if i == room || n-smallest > sizeclass.MaxSmall-smallest || mheap.SmallNoscan(n) != class {
 			return i
 		}
-		a := mheap.ArenaOf(p)
-		if a == nil || a.Heap != h.id {
+		a := h.key.ArenaOf(p)
+		if a == nil {
 			return i
 		}
 		state := a.Entry(p).LiveSlot(class, p)

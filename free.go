@@ -1,6 +1,7 @@
 package spanheap
 
 import (
+	"github.com/spanheap/spanheap/mcache"
 	"github.com/spanheap/spanheap/mheap"
 	"github.com/spanheap/spanheap/sizeclass"
 )
@@ -17,27 +18,54 @@ func (h *Heap) Free(b []byte) {
 	if n-smallest <= sizeclass.MaxSmall-smallest {
 		raceFree(p, n)
 		c := h.caches.Enter()
-		class := mheap.ClassOf(sizeclass.Of(n), true)
-		won, lost := false, false
-		if a := mheap.ArenaOf(p); a != nil && a.Heap == h.id && c.HasRoom(class) {
+		class := mheap.SmallNoscan(n)
+		if a := h.key.ArenaOf(p); a != nil && c.HasRoom(class) {
 			if state := a.Entry(p).LiveSlot(class, p); state != 0 {
-				if won = mheap.FreeSlot(state); won {
+				won := mheap.FreeSlot(state)
+				if won {
 					c.Push(class, p, state, n)
 				}
-				lost = !won
+				h.caches.Leave(c)
+				if !won {
+					panic(misuse("Free", DoubleFree, p))
+				}
+				return
 			}
 		}
 		h.caches.Leave(c)
-		if won {
-			return
-		}
-		if lost {
-			panic(misuse("Free", DoubleFree, p))
-		}
 	}
-	if n != 0 {
+	if n != 0 && !h.freeLarge(p, n) {
 		h.free("Free", p, n)
 	}
+}
+
+// freeLarge gives back the large block of n bytes at p if it is one, live, and of a length that the P's
+// cache has room for; it tells whether it did.
+func (h *Heap) freeLarge(p, n uintptr) bool {
+	if n-1 >= mcache.MaxCachedLarge {
+		return false
+	}
+	c := h.caches.Enter()
+	if a := h.key.ArenaOf(p); a != nil {
+		if e := a.Entry(p); e.Class() == mheap.LargeNoscan && e.Offset(p) == 0 {
+			span, state := e.Span(), e.States()
+			length := span.Bytes()
+			if mheap.SlotState(state) == mheap.Live && n <= length && length <= mcache.MaxCachedLarge && c.HasRoomLarge(length) {
+				raceFree(p, n)
+				won := mheap.FreeSlot(state)
+				if won {
+					c.PushLarge(p, state, length, n)
+				}
+				h.caches.Leave(c)
+				if !won {
+					panic(misuse("Free", DoubleFree, p))
+				}
+				return true
+			}
+		}
+	}
+	h.caches.Leave(c)
+	return false
 }
 
 // Free gives back a block of any heap: the block knows its heap. See Heap.Free.

@@ -18,7 +18,8 @@ import (
 // A Heap is made by NewHeap, or is the Default one: the zero Heap has no memory to allocate from, and
 // must not be used. It lives until Close, also when nobody refers to it any more.
 type Heap struct {
-	id     uint32 // immutable until Close
+	id     uint32    // immutable until Close
+	key    mheap.Key // id's
 	name   string
 	closed atomic.Bool
 	caches mcache.Set
@@ -52,7 +53,7 @@ func newHeap(o Options, space *arena.Space, metadata arena.System) (*Heap, error
 		if registry.heaps[id].Load() != nil {
 			continue
 		}
-		h := &Heap{id: uint32(id), name: o.Name, pages: mheap.New(uint32(id), space, metadata)}
+		h := &Heap{id: uint32(id), key: mheap.KeyOf(uint32(id)), name: o.Name, pages: mheap.New(uint32(id), space, metadata)}
 		if h.name == "" {
 			h.name = fmt.Sprintf("heap %d", id)
 		}
@@ -107,7 +108,7 @@ func (h *Heap) Close() error {
 	h.caches.Close()
 	h.pages.Close()
 	registry.heaps[h.id].Store(nil)
-	h.id = MaxHeaps // no block is of a closed heap, whoever has its number now
+	h.id, h.key = MaxHeaps, 0 // no block is of a closed heap, whoever has its number now
 	return nil
 }
 

@@ -20,6 +20,7 @@ import (
 type Local struct {
 	use     localUse
 	cache   *mcache.Cache // nil after Close
+	key     mheap.Key // the heap's
 	heap    *Heap
 	cleanup runtime.Cleanup
 }
@@ -31,7 +32,7 @@ func (h *Heap) Local() (*Local, error) {
 	if err != nil {
 		return nil, refuse(0, err)
 	}
-	l := &Local{cache: c, heap: h}
+	l := &Local{cache: c, key: h.key, heap: h}
 	l.cleanup = runtime.AddCleanup(l, h.caches.Return, c)
 	return l, nil
 }
@@ -55,11 +56,11 @@ func (l *Local) Close() error {
 func (l *Local) AllocUninit(n int) ([]byte, error) {
 	if c := l.cache; uint(n-smallest) <= sizeclass.MaxSmall-smallest && c != nil {
 		l.use.begin()
-		p := c.Pop(mheap.ClassOf(sizeclass.Of(uintptr(n)), true), uintptr(n))
+		p := c.Pop(mheap.SmallNoscan(uintptr(n)), uintptr(n))
 		l.use.end()
 		if p != 0 {
 			raceAlloc(p, uintptr(n))
-			return bytesAt(p, n), nil
+			return smallBytesAt(p, n), nil
 		}
 	}
 	return l.allocBytes(n, false)
@@ -69,11 +70,11 @@ func (l *Local) AllocUninit(n int) ([]byte, error) {
 func (l *Local) Alloc(n int) ([]byte, error) {
 	if c := l.cache; uint(n-smallest) <= sizeclass.MaxSmall-smallest && c != nil {
 		l.use.begin()
-		p := c.Pop(mheap.ClassOf(sizeclass.Of(uintptr(n)), true), uintptr(n))
+		p := c.Pop(mheap.SmallNoscan(uintptr(n)), uintptr(n))
 		l.use.end()
 		if p != 0 {
 			raceAlloc(p, uintptr(n))
-			b := bytesAt(p, n)
+			b := smallBytesAt(p, n)
 			clear(b)
 			return b, nil
 		}
@@ -95,7 +96,7 @@ func (l *Local) allocBytes(n int, zero bool) ([]byte, error) {
 		l.use.begin()
 		defer l.use.end()
 		if n >= smallest {
-			return h.caches.Alloc(c, mheap.ClassOf(sizeclass.Of(size), true), size)
+			return h.caches.Alloc(c, mheap.SmallNoscan(size), size)
 		}
 		if p := c.PopTiny(size); p != 0 {
 			return p, nil
@@ -118,8 +119,8 @@ func (l *Local) allocBytes(n int, zero bool) ([]byte, error) {
 func (l *Local) Free(b []byte) {
 	p, n := addressOf(b), uintptr(cap(b))
 	if c := l.cache; n-smallest <= sizeclass.MaxSmall-smallest && c != nil {
-		class := mheap.ClassOf(sizeclass.Of(n), true)
-		if a := mheap.ArenaOf(p); a != nil && a.Heap == l.heap.id {
+		class := mheap.SmallNoscan(n)
+		if a := l.key.ArenaOf(p); a != nil {
 			if state := a.Entry(p).LiveSlot(class, p); state != 0 {
 				raceFree(p, n)
 				if !mheap.FreeSlot(state) {

@@ -114,6 +114,8 @@ func (h *Heap) smallStats(classes ...mheap.SpanClass) (c classCounts) {
 			u.InCaches, u.Live = u.InCaches+u.Live, 0
 		}
 		c.Spans += u.Spans
+		c.SpanBytes += u.Bytes
+		c.Slots += u.Slots
 		c.LiveSlots += u.Live
 		c.Live += u.Requested
 		c.CachedSlots += u.InCaches * c.Size
@@ -121,9 +123,7 @@ func (h *Heap) smallStats(classes ...mheap.SpanClass) (c classCounts) {
 		c.blocks += u.Blocks
 		c.mallocs += u.Mallocs
 	}
-	c.SpanBytes = c.Spans * uint64(l.Pages) << mheap.PageShift
-	c.Slots = c.Spans * uint64(l.Slots)
-	c.SpanTail = c.Spans * uint64(l.Tail())
+	c.SpanTail = c.SpanBytes - c.Slots*c.Size
 	c.Rounding = c.LiveSlots*c.Size - c.Live
 	return c
 }

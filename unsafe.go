@@ -1,6 +1,10 @@
 package spanheap
 
-import "unsafe"
+import (
+	"unsafe"
+
+	"github.com/spanheap/spanheap/sizeclass"
+)
 
 // The package's arithmetic on addresses; what turns addresses into typed values is in typed.go.
 
@@ -16,5 +20,10 @@ var zeroBase = uintptr(unsafe.Pointer(&zeroByte))
 func pointer(p uintptr) unsafe.Pointer { return unsafe.Add(nil, p) }
 
 func bytesAt(p uintptr, n int) []byte { return unsafe.Slice((*byte)(pointer(p)), n) }
+
+// smallBytesAt is bytesAt for n of 1 to sizeclass.MaxSmall, which the compiler checks without a branch.
+func smallBytesAt(p uintptr, n int) []byte {
+	return (*[sizeclass.MaxSmall]byte)(pointer(p))[:n:n]
+}
 
 func addressOf(b []byte) uintptr { return uintptr(unsafe.Pointer(unsafe.SliceData(b))) }

@@ -27,7 +27,8 @@ type Cache struct {
 }
 
 // bin is one span class of a cache, one cache line where words have 64 bits. The magazine's slots
-// lie in [base, top), and there is room up to end.
+// lie in [base, top), and there is room up to end. The slot below base is 0, so that who takes the top
+// one sees by it that there is none.
 type bin struct {
 	top, base, end uintptr
 	requested      uintptr // bytes asked for by Alloc less bytes freed here: the sum over all caches is what is live
@@ -41,16 +42,17 @@ type bin struct {
 // when the magazine is empty or the countdown has run out.
 func (c *Cache) Pop(class mheap.SpanClass, n uintptr) uintptr {
 	b := &c.bins[class]
-	if b.top == b.base || c.countdown < n {
+	s := slotAt(b.top - slotSize)
+	addr, state := s.Addr, s.State
+	if addr == 0 || c.countdown < n {
 		return 0
 	}
 	c.countdown -= n
+	b.top -= slotSize
 	b.requested += n
 	b.allocs++
-	b.top -= slotSize
-	s := slotAt(b.top)
-	s.SetLive()
-	return s.Addr
+	mheap.SetSlotState(state, mheap.Live)
+	return addr
 }
 
 // PopRun takes up to count slots of the class for n bytes each, and returns them, still Held, the one

@@ -20,7 +20,7 @@ func (s *Set) Drain() {
 	}
 }
 
-// sweepTicks is how many ticks lie between two looks at all caches: 16 MiB have been allocated then.
+// sweepTicks is how many ticks lie between two looks at all caches: 64 MiB have been allocated then.
 const sweepTicks = 32
 
 // tick does what must happen now and then: an owner calls it every interval of bytes, not pinned.
@@ -79,7 +79,7 @@ func (c *Cache) empty() bool {
 			return false
 		}
 	}
-	return c.tiny.addr == 0 && c.large.spans == 0
+	return c.tiny.addr == 0 && c.large.count == 0
 }
 
 // flush gives back everything that c, which is the caller's, holds.
@@ -101,9 +101,9 @@ func (s *Set) flush(c *Cache) {
 			b.span = nil
 		}
 	}
-	for i := range c.large.entries {
-		if e := &c.large.entries[i]; e.span != nil {
-			s.heap.Free(e.span)
+	for _, slot := range c.large.slots {
+		if slot.Addr != 0 {
+			s.heap.Free(mheap.SpanOf(slot.Addr))
 		}
 	}
 	c.large = largeSlots{}

@@ -2,92 +2,95 @@ package mcache
 
 import "github.com/spanheap/spanheap/mheap"
 
-// largeSlots is a cache's spans of large noscan objects that were freed lately, one per number of
-// pages modulo the number of entries, so that a loop over one large size takes neither the page
-// heap's lock nor the operating system's time. The slot of each is Held.
+// largeSlots is a cache's large noscan objects that were freed lately, one of each number of pages up to
+// MaxCachedLarge, so that a loop over large objects takes neither the page heap's lock nor the operating
+// system's time. The one slot of each one's span is Held.
 type largeSlots struct {
-	entries [16]largeEntry
-	spans   uintptr // kept
-	bytes   uintptr // kept
+	slots [MaxCachedLarge >> mheap.PageShift]mheap.Slot // by the number of pages, less one
+	count uintptr                                       // of them that are there
+	bytes uintptr                                       // theirs
 }
 
-type largeEntry struct {
-	span   *mheap.Span
-	npages uintptr
-}
+const (
+	// MaxCachedLarge is the length in bytes of the longest large objects that caches keep.
+	MaxCachedLarge = 256 << 10
 
-// maxLargeBytes bounds the large spans that one cache keeps.
-const maxLargeBytes = 256 << 10
+	// maxLargeBytes bounds the large objects that one cache keeps.
+	maxLargeBytes = 512 << 10
+)
 
-func (l *largeSlots) take(npages uintptr) *mheap.Span {
-	e := &l.entries[npages%uintptr(len(l.entries))]
-	s := e.span
-	if s == nil || e.npages != npages {
-		return nil
+// largePages is how many pages a large object of n bytes has.
+func largePages(n uintptr) uintptr { return (n + mheap.PageSize - 1) >> mheap.PageShift }
+
+// PopLarge takes a large noscan object for n bytes, MaxCachedLarge at most, makes it Live, and returns its
+// address; or 0 when there is none of its number of pages, or the countdown has run out.
+func (c *Cache) PopLarge(n uintptr) uintptr {
+	npages := largePages(n)
+	s := &c.large.slots[(npages-1)%uintptr(len(c.large.slots))]
+	addr, left := s.Addr, c.countdown
+	if addr == 0 || left < n {
+		return 0
 	}
-	e.span = nil
-	l.spans--
-	l.bytes -= npages << mheap.PageShift
-	return s
+	c.countdown = left - n
+	s.Addr = 0
+	c.large.count--
+	c.large.bytes -= npages << mheap.PageShift
+	b := &c.bins[mheap.LargeNoscan]
+	b.requested += n
+	b.allocs++
+	mheap.SetSlotState(s.State, mheap.Live)
+	return addr
 }
 
-func (l *largeSlots) put(s *mheap.Span, npages uintptr) bool {
-	e := &l.entries[npages%uintptr(len(l.entries))]
-	if e.span != nil || l.bytes+npages<<mheap.PageShift > maxLargeBytes {
-		return false
-	}
-	e.span, e.npages = s, npages
-	l.spans++
-	l.bytes += npages << mheap.PageShift
-	return true
+// HasRoomLarge tells whether a large object of the length in bytes, MaxCachedLarge at most, can be pushed.
+func (c *Cache) HasRoomLarge(length uintptr) bool {
+	s := &c.large.slots[(length>>mheap.PageShift-1)%uintptr(len(c.large.slots))]
+	return s.Addr == 0 && c.large.bytes+length <= maxLargeBytes && c != &nobody
 }
 
-// AllocLarge returns the span of a large object of n bytes, at a multiple of align bytes, with its
-// slot Live; zero tells whether its memory reads zero. The error is the operating system's.
+// PushLarge keeps the Held slot of a large noscan object of n bytes; there is room for its length.
+func (c *Cache) PushLarge(addr, state, length, n uintptr) {
+	s := &c.large.slots[(length>>mheap.PageShift-1)%uintptr(len(c.large.slots))]
+	s.Addr, s.State = addr, state
+	c.large.count++
+	c.large.bytes += length
+	c.bins[mheap.LargeNoscan].requested -= n
+}
+
+// AllocLarge returns the span of a large object of n bytes, at a multiple of align bytes, with its slot
+// Live: the way when PopLarge has none. zero tells whether its memory reads zero. The error is the
+// operating system's.
 func (s *Set) AllocLarge(class mheap.SpanClass, n, align uintptr) (span *mheap.Span, zero bool, err error) {
-	npages := (n + mheap.PageSize - 1) >> mheap.PageShift
 	c := s.Enter()
 	if c == &nobody {
 		s.Leave(c)
 		s.join()
 		c = s.Enter()
 	}
-	if class == mheap.LargeNoscan && align <= mheap.PageSize {
-		span = c.large.take(npages)
-	}
-	if span != nil {
-		c.bins[class].requested += n
-		c.bins[class].allocs++
-	}
 	ticked := c.charge(min(n, interval))
+	p := uintptr(0)
+	if ticked && class == mheap.LargeNoscan && align <= mheap.PageSize && n <= MaxCachedLarge {
+		p = c.PopLarge(n)
+	}
 	s.Leave(c)
 	if ticked {
 		s.tick()
 	}
-	if span == nil {
-		if span, err = s.heap.Alloc(npages, class, align); err != nil {
-			return nil, false, err
-		}
-		zero = !span.NeedZero()
-		s.direct[class].requested.Add(n)
-		s.direct[class].allocs.Add(1)
+	if p != 0 {
+		return mheap.SpanOf(p), false, nil
 	}
+	if span, err = s.heap.Alloc(largePages(n), class, align); err != nil {
+		return nil, false, err
+	}
+	s.direct[class].requested.Add(n)
+	s.direct[class].allocs.Add(1)
 	mheap.SetSlotState(span.States(), mheap.Live)
-	return span, zero, nil
+	return span, !span.NeedZero(), nil
 }
 
-// FreeLarge takes back the span of a large object of n bytes, whose slot is Held.
+// FreeLarge takes back the span of a large object of n bytes, whose slot is Held: the way when there is no
+// room to push it.
 func (s *Set) FreeLarge(span *mheap.Span, n uintptr) {
-	kept := false
-	c := s.Enter()
-	if span.Class() == mheap.LargeNoscan {
-		if kept = c != &nobody && c.large.put(span, span.Bytes()>>mheap.PageShift); kept {
-			c.bins[mheap.LargeNoscan].requested -= n
-		}
-	}
-	s.Leave(c)
-	if !kept {
-		s.direct[span.Class()].requested.Add(-n)
-		s.heap.Free(span)
-	}
+	s.direct[span.Class()].requested.Add(-n)
+	s.heap.Free(span)
 }

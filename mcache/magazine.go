@@ -14,11 +14,28 @@ const (
 	fillBytes = 16 << 10
 	fillSlots = 2 * maxFill
 
+	// runSlots and runBytes are the room that a magazine gets that runs full and empty in turn, however
+	// many slots come and go.
+	runSlots = 64
+	runBytes = 64 << 10
+
 	// budget bounds the bytes of slots that a cache's magazines have room for beyond their fillBytes.
 	budget = 512 << 10
 	// swingBytes bounds one magazine's part of it.
 	swingBytes = budget / 2
 )
+
+// noSlot is the slot below a magazine that has no room.
+var noSlot mheap.Slot
+
+// init gives c, whose memory is zero, magazines without room.
+func (c *Cache) init() {
+	for i := range c.bins {
+		b := &c.bins[i]
+		b.base = aboveSlot(&noSlot)
+		b.top, b.end = b.base, b.base
+	}
+}
 
 // fillRoom is how many slots a magazine of the class grows to have room for while blocks are only
 // allocated.
@@ -44,23 +61,29 @@ func cost(class mheap.SpanClass, room uintptr) uintptr {
 	return (next - max(room, free)) * class.Layout().Bytes
 }
 
-// mayGrow tells whether the full magazine of the class, with some room, should grow: when what it took
-// from spans since it last ran full would fit into the largest magazine there may be, so that with
-// enough room none of it would have come and gone.
+// mayGrow tells whether the full magazine of the class, with some room, should grow: when it ran empty
+// since it last was full, and is not yet of the room that makes the way to the central rare, or what it
+// took from spans meanwhile would fit into the largest magazine there may be, so that with enough room
+// none of it would have come and gone.
 func (c *Cache) mayGrow(class mheap.SpanClass, room uintptr) bool {
-	largest := min(mostSlots, max(fillRoom(class), swingBytes/class.Layout().Bytes))
+	size := class.Layout().Bytes
+	largest := min(mostSlots, max(fillRoom(class), swingBytes/size))
 	filled := c.bins[class].filled
-	return 0 < filled && filled <= largest && 2*room <= largest && c.spent+cost(class, room) <= budget
+	if filled == 0 || c.spent+cost(class, room) > budget {
+		return false
+	}
+	return 2*room <= min(runSlots, runBytes/size) || filled <= largest && 2*room <= largest
 }
 
 // enlarge gives the caller's cache, which was c, a larger magazine of the class, if the one it has is of the room
 // still and its budget allows. It tells whether there was memory.
 func (s *Set) enlarge(own, c *Cache, class mheap.SpanClass, room uintptr) bool {
 	wanted := nextRoom(class, room)
-	p, err := s.heap.Meta().Alloc(wanted * slotSize)
+	p, err := s.heap.Meta().Alloc(slotSize + wanted*slotSize)
 	if err != nil {
 		return false
 	}
+	p += slotSize
 	spare, spareRoom := p, wanted
 	c = s.again(own, c)
 	if b := &c.bins[class]; c != &nobody && (b.end-b.base)/slotSize == room && c.spent+cost(class, room) <= budget {
@@ -74,7 +97,7 @@ func (s *Set) enlarge(own, c *Cache, class mheap.SpanClass, room uintptr) bool {
 	}
 	s.leave(own, c)
 	if spareRoom > 0 {
-		s.heap.Meta().Free(spare, spareRoom*slotSize)
+		s.heap.Meta().Free(spare-slotSize, slotSize+spareRoom*slotSize)
 	}
 	return true
 }

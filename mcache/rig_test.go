@@ -73,6 +73,14 @@ func (r *rig) alloc(class mheap.SpanClass, n uintptr) (block, error) {
 	b := block{n: n, class: class}
 	switch {
 	case class.Large():
+		if class == mheap.LargeNoscan && n <= mcache.MaxCachedLarge {
+			c := r.Enter()
+			b.addr = c.PopLarge(n)
+			r.Leave(c)
+			if b.addr != 0 {
+				return b, nil
+			}
+		}
 		span, _, err := r.AllocLarge(class, n, 0)
 		if err != nil {
 			return b, err
@@ -115,7 +123,7 @@ func (r *rig) free(b block) bool {
 		return false
 	}
 	if b.class.Large() {
-		r.FreeLarge(mheap.SpanOf(b.addr), b.n)
+		r.freeLarge(mheap.SpanOf(b.addr), b.n)
 		return true
 	}
 	c := r.Enter()
@@ -128,6 +136,20 @@ func (r *rig) free(b block) bool {
 		r.Free(nil, b.class, b.addr, state, b.n)
 	}
 	return true
+}
+
+func (r *rig) freeLarge(span *mheap.Span, n uintptr) {
+	kept := false
+	if span.Class() == mheap.LargeNoscan && span.Bytes() <= mcache.MaxCachedLarge {
+		c := r.Enter()
+		if kept = c.HasRoomLarge(span.Bytes()); kept {
+			c.PushLarge(span.Base(), span.States(), span.Bytes(), n)
+		}
+		r.Leave(c)
+	}
+	if !kept {
+		r.FreeLarge(span, n)
+	}
 }
 
 func (r *rig) mustAlloc(class mheap.SpanClass, n uintptr) block {
@@ -160,7 +182,7 @@ func (r *rig) verify(live []block) {
 		u := r.Usage(class)
 		require.Equal(r.t, blocks[class], u.Blocks, "blocks of class %d", class)
 		require.Equal(r.t, requested[class], u.Requested, "bytes of class %d", class)
-		require.Equal(r.t, u.Spans*uint64(class.Layout().Slots), u.InSpans+u.InCaches+u.Live)
+		require.Equal(r.t, u.Slots, u.InSpans+u.InCaches+u.Live)
 		require.GreaterOrEqual(r.t, u.Mallocs, u.Blocks)
 	}
 	large := r.LargeUsage()

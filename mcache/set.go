@@ -40,8 +40,10 @@ type directCounts struct{ requested, allocs, frees atomic.Uintptr }
 // nobody is the cache of owners that have none.
 var nobody Cache
 
+func init() { nobody.init() }
+
 // interval is how many bytes a cache hands out between two ticks.
-const interval = 512 << 10
+const interval = 2 << 20
 
 // Init makes s the caches over a page heap. It is called once, before any other method.
 func (s *Set) Init(heap *mheap.Heap) {
@@ -96,6 +98,7 @@ func (s *Set) newCache() (*Cache, error) {
 		return nil, err
 	}
 	c := cacheAt(p)
+	c.init()
 	c.countdown = interval
 	return c, nil
 }

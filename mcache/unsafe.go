@@ -26,6 +26,9 @@ func slotAt(p uintptr) *mheap.Slot { return (*mheap.Slot)(unsafe.Add(nil, p)) }
 
 func slotsAt(p, n uintptr) []mheap.Slot { return unsafe.Slice(slotAt(p), n) }
 
+// aboveSlot is the address behind a slot.
+func aboveSlot(s *mheap.Slot) uintptr { return uintptr(unsafe.Pointer(s)) + slotSize }
+
 func cacheAt(p uintptr) *Cache { return (*Cache)(pointer(p)) }
 
 // storeCache and loadCache are for places that others read and write at the same moment.

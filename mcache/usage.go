@@ -11,6 +11,8 @@ import (
 // freeing just then.
 type Usage struct {
 	Spans     uint64
+	Bytes     uint64 // of the spans
+	Slots     uint64 // of the spans
 	InSpans   uint64 // slots
 	InCaches  uint64 // slots
 	Live      uint64 // slots
@@ -37,17 +39,16 @@ func (s *Set) Usage(class mheap.SpanClass) (u Usage) {
 			frees += load(&c.tiny.frees)
 		}
 	})
-	l := class.Layout()
-	out = min(positive(out), uintptr(central.Spans)*uintptr(l.Slots))
-	u.Spans = central.Spans
+	out = min(positive(out), uintptr(central.Slots))
+	u.Spans, u.Slots, u.Bytes = central.Spans, central.Slots, central.Pages<<mheap.PageShift
 	u.InCaches = uint64(min(held, out))
 	u.Live = uint64(positive(out - held))
-	u.InSpans = central.Spans*uint64(l.Slots) - u.InCaches - u.Live
+	u.InSpans = u.Slots - u.InCaches - u.Live
 	u.Blocks = u.Live
 	if class == mheap.Tiny {
 		u.Blocks = uint64(positive(mallocs - frees))
 	}
-	u.Requested = min(uint64(positive(requested)), u.Live*uint64(l.Bytes))
+	u.Requested = min(uint64(positive(requested)), u.Live*uint64(class.Layout().Bytes))
 	u.Mallocs = uint64(mallocs)
 	return u
 }
@@ -72,7 +73,7 @@ func (s *Set) LargeUsage() (u LargeUsage) {
 	s.each(func(c *Cache) {
 		requested += load(&c.bins[mheap.LargeNoscan].requested)
 		mallocs += load(&c.bins[mheap.LargeNoscan].allocs)
-		u.CachedSpans += uint64(load(&c.large.spans))
+		u.CachedSpans += uint64(load(&c.large.count))
 		u.CachedBytes += uint64(load(&c.large.bytes))
 	})
 	u.CachedSpans = min(u.CachedSpans, u.Spans)

@@ -40,7 +40,7 @@ func TestUsageAddsUpUnderLoad(t *testing.T) {
 		for range 1500 {
 			for _, class := range classes {
 				u := r.Usage(class)
-				slots := u.Spans * uint64(class.Layout().Slots)
+				slots := u.Slots
 				if u.InSpans > slots || u.InCaches > slots || u.Live > slots || u.InSpans+u.InCaches+u.Live != slots {
 					t.Errorf("class %d has %d slots: %+v", class, slots, u)
 					return

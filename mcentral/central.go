@@ -30,6 +30,8 @@ type Central struct {
 	nonempty [occupancies]list // by occupancy, the fullest first
 	spares   int               // spans of nonempty whose slots are all in them
 	spans    uint64            // all of the class's spans, held ones too
+	slots    uint64            // theirs
+	pages    uint64            // theirs
 	returned uint64            // slots given back, ever
 	direct   uint64            // slots taken by Take, ever
 }
@@ -56,6 +58,7 @@ func (c *Central) Exchange(old *mheap.Span) (*mheap.Span, error) {
 	c.mu.Lock()
 	surplus := c.place(old)
 	s := c.pick()
+	npages := c.spanPages()
 	c.mu.Unlock()
 	if surplus != nil {
 		c.heap.Free(surplus)
@@ -63,13 +66,17 @@ func (c *Central) Exchange(old *mheap.Span) (*mheap.Span, error) {
 	if s != nil {
 		return s, nil
 	}
-	s, err := c.heap.Alloc(uintptr(c.class.Layout().Pages), c.class, 0)
+	shortest := uintptr(c.class.Layout().Pages)
+	s, err := c.heap.Alloc(npages, c.class, 0)
+	if err != nil && npages > shortest {
+		s, err = c.heap.Alloc(shortest, c.class, 0)
+	}
 	if err != nil {
 		return nil, err
 	}
 	c.mu.Lock()
 	s.Held = true
-	c.spans++
+	c.count(s, 1)
 	c.mu.Unlock()
 	return s, nil
 }
@@ -134,14 +141,13 @@ func (c *Central) Drain() {
 		c.mu.Lock()
 		var spare *mheap.Span
 		if c.spares > 0 {
-			slots := c.class.Layout().Slots
-			spare = c.nonempty[occupancy(slots, slots)].first
-			for spare.Free() < slots {
+			spare = c.nonempty[occupancies-1].first
+			for spare.Free() < spare.Slots() {
 				spare = spare.Next
 			}
 			c.unlist(spare)
 			c.spares--
-			c.spans--
+			c.count(spare, -1)
 		}
 		c.mu.Unlock()
 		if spare == nil {
@@ -182,7 +188,7 @@ func (c *Central) place(s *mheap.Span) (surplus *mheap.Span) {
 		return nil
 	case free == s.Slots():
 		if c.spares == maxSpares {
-			c.spans--
+			c.count(s, -1)
 			return s
 		}
 		c.spares++
@@ -191,6 +197,31 @@ func (c *Central) place(s *mheap.Span) (surplus *mheap.Span) {
 	c.nonempty[i].push(s)
 	s.List = i + 1
 	return nil
+}
+
+// spanPages returns how long the class's next span should be. Where a class has many spans, longer
+// ones spare the way to the page heap, and one that is nearly free wastes little beside the others.
+func (c *Central) spanPages() uintptr {
+	npages := uintptr(c.class.Layout().Pages)
+	for c.class.SlotsIn(npages) < longSlots && 2*npages<<mheap.PageShift <= longBytes && uint64(2*npages*longShare) <= c.pages {
+		npages *= 2
+	}
+	return npages
+}
+
+// A span grows no longer when it has longSlots slots or longBytes bytes, and is at most one part in
+// longShare of the class's pages.
+const (
+	longSlots = 64
+	longBytes = 64 << 10
+	longShare = 8
+)
+
+// count adds the span to the class's n times.
+func (c *Central) count(s *mheap.Span, n int64) {
+	c.spans += uint64(n)
+	c.slots += uint64(n * int64(s.Slots()))
+	c.pages += uint64(n * int64(s.Bytes()>>mheap.PageShift))
 }
 
 // unlist takes s off the list it is on. Its count of free slots may have grown by one since it was
@@ -204,18 +235,18 @@ func (c *Central) unlist(s *mheap.Span) {
 	s.List = 0
 }
 
-// occupancy is the nonempty list for a span with some slots free, out of all.
-func occupancy(free, slots uint32) uint8 { return uint8((free - 1) * occupancies / slots) }
+// occupancy is the nonempty list for a span with some slots free, out of all: the last one, when all are.
+func occupancy(free, slots uint32) uint8 { return uint8((free*occupancies - 1) / slots) }
 
 // Usage counts the class's spans, the slots they hold, and the slots taken through Take and given
 // back: all that leaves and comes back otherwise, caches count.
-type Usage struct{ Spans, Returned, Direct uint64 }
+type Usage struct{ Spans, Slots, Pages, Returned, Direct uint64 }
 
 // Usage returns the counts.
 func (c *Central) Usage() Usage {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return Usage{c.spans, c.returned, c.direct}
+	return Usage{c.spans, c.slots, c.pages, c.returned, c.direct}
 }
 
 // Verify checks every span on a list: that it is on the list where it belongs, and that its slots'

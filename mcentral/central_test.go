@@ -53,17 +53,37 @@ func TestTheFullestSpanFirst(t *testing.T) {
 func TestRefillingUsesTheSlotsThatWereFreed(t *testing.T) {
 	for _, size := range []uintptr{8, 48, 1024, 4096} {
 		r := newRig(t, size)
-		const spans = 20
 		var freed []mheap.Slot
-		for _, slots := range bySpan(r.take(spans * r.slots())) {
+		all := bySpan(r.take(20 * r.slots()))
+		for _, slots := range all {
 			freed = append(freed, slots[1:]...)
 		}
+		spans := len(all)
 		before := r.heap.Usage()
 		r.Return(freed)
 		r.verify(spans, 0)
 		require.Equal(t, byAddress(freed), byAddress(r.take(len(freed))))
 		r.verify(spans, 0)
 		require.Equal(t, before, r.heap.Usage(), "no new pages")
+	}
+}
+
+// A class that has much of everything gets longer spans, none above an eighth of what it has; when there
+// is no room for a long one, a short one does.
+func TestSpansGrowWithTheirClass(t *testing.T) {
+	for _, size := range []uintptr{1024, 4096, 8192, 32768} {
+		r := newRig(t, size)
+		shortest := uintptr(r.class.Layout().Pages) << mheap.PageShift
+		total, longest := uintptr(0), uintptr(0)
+		for range 200 {
+			s := r.exchange(nil)
+			require.LessOrEqual(t, s.Bytes(), max(shortest, total/8))
+			require.GreaterOrEqual(t, s.Bytes(), longest)
+			total, longest = total+s.Bytes(), s.Bytes()
+		}
+		require.Greater(t, longest, shortest)
+		require.LessOrEqual(t, longest, uintptr(64<<10))
+		require.EqualValues(t, total, r.Usage().Pages<<mheap.PageShift)
 	}
 }
 

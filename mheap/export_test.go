@@ -74,5 +74,8 @@ func depth(s *Span) int {
 	return 1 + max(depth(s.left), depth(s.right))
 }
 
-// StateBytes returns how long the states of a span of the layout are.
-func (l *Layout) StateBytes() uintptr { return l.stateBytes() }
+// StateBytes returns how long the states of the class's shortest span are.
+func (sc SpanClass) StateBytes() uintptr { return sc.stateBytes(uintptr(sc.Layout().Pages)) }
+
+// Tail returns how many bytes at the end of the layout's shortest span are too short for a slot.
+func (l *Layout) Tail() uintptr { return uintptr(l.Pages)<<PageShift - uintptr(l.Slots)*l.Bytes }

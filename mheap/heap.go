@@ -64,7 +64,7 @@ var errTooLarge = errors.New("larger than the address space")
 // power of two; 0 asks for no more than a page's. The slots' states are InSpan. The error is the
 // operating system's, and leaves the heap as it was.
 func (h *Heap) Alloc(npages uintptr, class SpanClass, align uintptr) (*Span, error) {
-	record, err := h.newRecord(class)
+	record, err := h.newRecord(class, npages)
 	if err != nil {
 		if s := h.again(npages, class, align); s != nil {
 			return s, nil
@@ -90,7 +90,7 @@ func (h *Heap) again(npages uintptr, class SpanClass, align uintptr) *Span {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	s := h.free.bestFit(npages)
-	states := class.Layout().stateBytes()
+	states := class.stateBytes(npages)
 	if s == nil || s.npages != npages || uintptr(s.recordBytes) < recordSize+states || align > 0 && s.base&(align-1) != 0 {
 		return nil
 	}
@@ -107,7 +107,7 @@ func (h *Heap) again(npages uintptr, class SpanClass, align uintptr) *Span {
 // enter makes s, which is in no tree, a span in use. The caller holds h.mu.
 func (h *Heap) enter(s *Span, class SpanClass) {
 	s.class = class
-	s.slots = class.Layout().Slots
+	s.slots = class.SlotsIn(s.npages)
 	s.state = stateInUse
 	s.mapSpan()
 	if class.Large() {
@@ -129,9 +129,9 @@ func (h *Heap) Free(s *Span) {
 	h.mu.Unlock()
 }
 
-// newRecord returns a record with room for the states of a span of the class.
-func (h *Heap) newRecord(class SpanClass) (*Span, error) {
-	n := metaRound(recordSize + class.Layout().stateBytes())
+// newRecord returns a record with room for the states of a span of the class, npages long.
+func (h *Heap) newRecord(class SpanClass, npages uintptr) (*Span, error) {
+	n := metaRound(recordSize + class.stateBytes(npages))
 	p, err := h.meta.Alloc(n)
 	if err != nil {
 		return nil, err

@@ -4,9 +4,29 @@ package mheap
 
 import "github.com/spanheap/spanheap/arena"
 
-// arenaIndex has a place for every arena of a 48-bit address space. It is untouched, and so not
-// resident, but for the parts where arenas lie.
+// arenaIndex has a place for every arena of a 48-bit address space: the address of its record, and the
+// key of its heap above it, so that one look tells both. It is untouched, and so not resident, but for
+// the parts where arenas lie.
 var arenaIndex [1 << (48 - arena.Shift)]uintptr
 
 // indexOf returns the place of the arena that holds p; beyond the index when p has more than 48 bits.
 func indexOf(p uintptr) uintptr { return p >> arena.Shift }
+
+// keyShift is where the key stands in a place of the index.
+const keyShift = 48
+
+// KeyOf returns the key of the heap with a number; 0 is nobody's.
+func KeyOf(heap uint32) Key { return Key(heap+1) << keyShift }
+
+// placeOf is what the index holds of an arena.
+func placeOf(record uintptr, heap uint32) uintptr { return record | uintptr(KeyOf(heap)) }
+
+// recordIn returns the address of the record in a place of the index, or 0.
+func recordIn(place uintptr) uintptr { return place & (1<<keyShift - 1) }
+
+// ownRecordIn is recordIn for an arena of the key's heap, and tells whether it is one. It is two results
+// so that the address is not made to wait for the answer by a conditional move.
+func ownRecordIn(place uintptr, k Key) (record uintptr, own bool) {
+	record = place ^ uintptr(k)
+	return record, record>>keyShift == 0
+}

@@ -65,7 +65,7 @@ func TestTheSlotOfEveryOffset(t *testing.T) {
 			if i != offset/l.Bytes || first != (offset%l.Bytes == 0) {
 				require.FailNow(t, "wrong slot", "class %d, offset %d: slot %d, first %t", class, offset, i, first)
 			}
-			if l.Stride(i) >= l.StateBytes() {
+			if l.Stride(i) >= class.StateBytes() {
 				require.FailNow(t, "no state", "class %d, offset %d", class, offset)
 			}
 		}

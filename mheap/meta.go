@@ -141,7 +141,7 @@ func (m *Meta) carve(n uintptr) (uintptr, error) {
 	}
 	if m.next+n > m.mark {
 		chunk := &m.chunks[len(m.chunks)-1]
-		to := min(chunk.base+metaChunk, (m.next+n+metaStep-1)&^(metaStep-1))
+		to := chunk.base + min(metaChunk, (m.next+n-chunk.base+metaStep-1)&^(metaStep-1))
 		if to > chunk.ready {
 			if err := m.system.Commit(chunk.ready, to-chunk.ready); err != nil {
 				return 0, err

@@ -47,8 +47,24 @@ func ArenaOf(p uintptr) *Arena {
 	if i >= uintptr(len(arenaIndex)) {
 		return nil
 	}
-	record := atomic.LoadUintptr(&arenaIndex[i])
+	record := recordIn(atomic.LoadUintptr(&arenaIndex[i]))
 	if record == 0 {
+		return nil
+	}
+	return arenaAt(record)
+}
+
+// Key is a heap's number in the form in which the arena index is asked for the heap's own arenas.
+type Key uintptr
+
+// ArenaOf returns the record of the key's heap's arena that holds address p, or nil.
+func (k Key) ArenaOf(p uintptr) *Arena {
+	i := indexOf(p)
+	if i >= uintptr(len(arenaIndex)) {
+		return nil
+	}
+	record, own := ownRecordIn(atomic.LoadUintptr(&arenaIndex[i]), k)
+	if !own {
 		return nil
 	}
 	return arenaAt(record)
@@ -88,17 +104,20 @@ func (e Entry) Slot(p uintptr) (state uintptr, first bool) {
 // LiveSlot returns the address of the state of the slot that begins at p, or 0 unless the page's
 // span is of the class, one of small slots of their own, and a slot begins at p and is Live.
 func (e Entry) LiveSlot(class SpanClass, p uintptr) uintptr {
-	l := &layouts[class]
-	offset := e.Offset(p)
-	i := uintptr(uint64(offset) * l.magic >> 32)
-	if SpanClass(e) != class || i*l.Bytes != offset {
+	magic := magics[class]
+	product := uint64(e.Offset(p)) * magic
+	if SpanClass(e) != class || uint32(product) >= uint32(magic) {
 		return 0
 	}
-	if state := uintptr(e>>16) + i; *byteAt(state) == Live {
+	if state := uintptr(e>>16) + uintptr(product>>32); *byteAt(state) == Live {
 		return state
 	}
 	return 0
 }
+
+// States returns the address of the states of the page's span, which is in use: for a large object, of
+// its one slot's state.
+func (e Entry) States() uintptr { return uintptr(e >> 16) }
 
 // InUse tells whether the page belongs to a span in use.
 func (e Entry) InUse() bool { return e != 0 && e.Class() != classFree }
@@ -126,7 +145,7 @@ func (a *Arena) publish() bool {
 	if i >= uintptr(len(arenaIndex)) {
 		return false
 	}
-	atomic.StoreUintptr(&arenaIndex[i], addressOfArena(a))
+	atomic.StoreUintptr(&arenaIndex[i], placeOf(addressOfArena(a), a.Heap))
 	return true
 }
 

@@ -78,58 +78,69 @@ func TestTheOffsetInASpan(t *testing.T) {
 	}
 }
 
-// TestEverySlotIsFound goes through every slot of one span of every class, and the tail.
-func TestEverySlotIsFound(t *testing.T) {
+// spanLengths calls f for a span of every length that spans of the class have, in a heap of its own.
+func spanLengths(t *testing.T, class mheap.SpanClass, f func(*mheap.Span)) {
 	r := newRig(t, 4<<10)
-	for _, class := range smallClasses() {
-		l := class.Layout()
-		s, err := r.Alloc(uintptr(l.Pages), class, 0)
+	for npages := uintptr(class.Layout().Pages); npages*mheap.PageSize <= mheap.MaxSpanBytes; npages *= 2 {
+		s, err := r.Alloc(npages, class, 0)
 		require.NoError(t, err)
-		require.Equal(t, l.Slots, s.Slots())
+		require.Equal(t, class.SlotsIn(npages), s.Slots())
+		require.Less(t, s.Bytes()-uintptr(s.Slots())*class.Layout().Bytes, class.Layout().Bytes)
+		f(s)
 		for i := range uintptr(s.Slots()) {
-			for _, in := range []uintptr{0, 1, l.Bytes / 2, l.Bytes - 1} {
-				p := s.Base() + i*l.Bytes + in
-				if state, first := mheap.EntryOf(p).Slot(p); state != s.State(i) || first != (in == 0) {
-					require.FailNow(t, "wrong slot", "class %d, slot %d, byte %d", class, i, in)
-				}
-			}
+			mheap.SetSlotState(s.State(i), mheap.InSpan)
 		}
 		r.Free(s)
 	}
 	r.verify()
 }
 
+// TestEverySlotIsFound goes through every byte of the spans of every class.
+func TestEverySlotIsFound(t *testing.T) {
+	for _, class := range smallClasses() {
+		l := class.Layout()
+		spanLengths(t, class, func(s *mheap.Span) {
+			for offset := range uintptr(s.Slots()) * l.Bytes {
+				p, i := s.Base()+offset, offset/l.Bytes
+				if state, first := mheap.EntryOf(p).Slot(p); state != s.State(i) || first != (offset%l.Bytes == 0) {
+					require.FailNow(t, "wrong slot", "class %d, %d pages, slot %d, offset %d", class, s.Bytes()>>mheap.PageShift, i, offset)
+				}
+			}
+		})
+	}
+}
+
 func TestLiveSlotFindsLiveSlotsAlone(t *testing.T) {
-	r := newRig(t, 4<<10)
 	for _, class := range smallClasses()[1:] {
 		l := class.Layout()
-		s, err := r.Alloc(uintptr(l.Pages), class, 0)
-		require.NoError(t, err)
-		finds := func(class mheap.SpanClass, offset uintptr) uintptr {
-			p := s.Base() + offset
-			return mheap.EntryOf(p).LiveSlot(class, p)
-		}
-		for i := range uintptr(s.Slots()) {
-			state, offset := s.State(i), i*l.Bytes
-			unheld := finds(class, offset)
-			mheap.SetSlotState(state, mheap.Held)
-			unheld |= finds(class, offset)
-			mheap.SetSlotState(state, mheap.Live)
-			found := finds(class, offset)
-			inside := finds(class, offset+1) | finds(class, offset+l.Bytes/2) | finds(class, offset+l.Bytes-1)
-			if unheld != 0 || found != state || inside != 0 {
-				require.FailNow(t, "wrong slot", "class %d, slot %d: %#x %#x %#x", class, i, unheld, found, inside)
+		spanLengths(t, class, func(s *mheap.Span) {
+			finds := func(class mheap.SpanClass, offset uintptr) uintptr {
+				p := s.Base() + offset
+				return mheap.EntryOf(p).LiveSlot(class, p)
 			}
-		}
-		for offset := uintptr(s.Slots()) * l.Bytes; offset < s.Bytes(); offset++ {
-			if finds(class, offset) != 0 {
-				require.FailNow(t, "a slot in the tail", "class %d, offset %d", class, offset)
+			for i := range uintptr(s.Slots()) {
+				state, offset := s.State(i), i*l.Bytes
+				unheld := finds(class, offset)
+				mheap.SetSlotState(state, mheap.Held)
+				if unheld |= finds(class, offset); unheld != 0 {
+					require.FailNow(t, "no live slot", "class %d, slot %d: %#x", class, i, unheld)
+				}
+				mheap.SetSlotState(state, mheap.Live)
 			}
-		}
-		for _, other := range smallClasses()[1:] {
-			if other != class {
-				require.Zero(t, finds(other, 0), "class %d is not %d", class, other)
+			for offset := range s.Bytes() {
+				want := uintptr(0)
+				if i := offset / l.Bytes; offset%l.Bytes == 0 && i < uintptr(s.Slots()) {
+					want = s.State(i)
+				}
+				if got := finds(class, offset); got != want {
+					require.FailNow(t, "wrong slot", "class %d, %d bytes, offset %d: %#x, not %#x", class, s.Bytes(), offset, got, want)
+				}
 			}
-		}
+			for _, other := range smallClasses()[1:] {
+				if other != class {
+					require.Zero(t, finds(other, 0), "class %d is not %d", class, other)
+				}
+			}
+		})
 	}
 }

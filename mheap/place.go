@@ -77,7 +77,7 @@ func (h *Heap) cut(record, from *Span, npages, align uintptr) error {
 			continue
 		}
 		if n > 0 {
-			r, err := h.newRecord(LargeNoscan)
+			r, err := h.newRecord(LargeNoscan, 1)
 			if err != nil {
 				h.freeRecords(records[1:n])
 				return err
@@ -186,7 +186,7 @@ func (h *Heap) back(s *Span, npages uintptr) error {
 // split shortens s, which is in a tree, to npages; the rest becomes a span of the same state. The
 // two are neighbours of one state until the caller changes the first's.
 func (h *Heap) split(s *Span, npages uintptr) error {
-	rest, err := h.newRecord(LargeNoscan)
+	rest, err := h.newRecord(LargeNoscan, 1)
 	if err != nil {
 		return err
 	}
@@ -209,7 +209,7 @@ func (h *Heap) grow(npages uintptr) error {
 	if last := len(h.arenas) - 1; last >= 0 {
 		after = h.arenas[last].region.Base + arena.Size
 	}
-	record, err := h.newRecord(LargeNoscan)
+	record, err := h.newRecord(LargeNoscan, 1)
 	if err != nil {
 		return err
 	}

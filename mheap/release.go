@@ -69,7 +69,7 @@ func (h *Heap) isolate(s *Span, part piece) error {
 		if p.base == p.limit {
 			continue
 		}
-		r, err := h.newRecord(LargeNoscan)
+		r, err := h.newRecord(LargeNoscan, 1)
 		if err != nil {
 			if records[0] != nil {
 				h.freeRecord(records[0])

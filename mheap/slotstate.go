@@ -34,9 +34,6 @@ func SlotState(p uintptr) uint8 { return *byteAt(p) }
 // SetSlotState changes the state at p, which the caller's slot has.
 func SetSlotState(p uintptr, state uint8) { *byteAt(p) = state }
 
-// SetLive makes the slot, which is the caller's, Live.
-func (s *Slot) SetLive() { *byteAt(s.State) = Live }
-
 // FreeSlot makes the state at p, which was seen Live, Held. It tells whether the caller was the one
 // who did, and not another who freed the same block.
 func FreeSlot(p uintptr) bool {

@@ -40,8 +40,8 @@ func (sc SpanClass) Large() bool { return sc <= LargeNoscan }
 type Layout struct {
 	magic  uint64  // reciprocal of Bytes: offset*magic>>32 is offset/Bytes for offsets in the span
 	Bytes  uintptr // of a slot; 0 for large objects
-	Pages  uint32  // of a span; 0 for large objects
-	Slots  uint32  // of a span
+	Pages  uint32  // of the shortest span; 0 for large objects
+	Slots  uint32  // of the shortest span
 	stride uint32  // shift from a slot's number to the offset of its state
 }
 
@@ -64,15 +64,53 @@ func makeLayouts() (t [256]Layout) {
 	return t
 }
 
+// smallNoscan is the span class of noscan blocks by their size in words of 8 bytes, less one.
+var smallNoscan = makeSmallNoscan()
+
+func makeSmallNoscan() (t [sizeclass.MaxSmall / 8]SpanClass) {
+	for i := range t {
+		t[i] = ClassOf(sizeclass.Of(uintptr(i+1)*8), true)
+	}
+	return t
+}
+
+// SmallNoscan is ClassOf(sizeclass.Of(n), true), in fewer steps; 0 < n <= sizeclass.MaxSmall.
+func SmallNoscan(n uintptr) SpanClass { return smallNoscan[(n-1)/8%uintptr(len(smallNoscan))] }
+
+// magics are the reciprocals of the classes of small slots of their own; 0 for all others.
+var magics = makeMagics()
+
+func makeMagics() (t [256]uint64) {
+	for i := range NumSpanClasses {
+		if class := SpanClass(i); !class.Large() && class != Tiny {
+			t[i] = class.Layout().magic
+		}
+	}
+	return t
+}
+
 // Layout returns the class's arithmetic.
 func (sc SpanClass) Layout() *Layout { return &layouts[sc] }
 
-// Tail returns how many bytes at the end of a span are too short for a slot.
-func (l *Layout) Tail() uintptr { return uintptr(l.Pages)<<PageShift - uintptr(l.Slots)*l.Bytes }
+// MaxSpanBytes bounds the spans of small slots. A class's reciprocal is exact up to there, since its
+// error, below 2^-32 of the slot's size, adds up to less than a slot's reciprocal.
+const MaxSpanBytes = 128 << 10
 
-// stateBytes returns how long the states of a span are. A place behind the last slot's keeps
+// SlotsIn returns how many slots a span of npages is cut into: a multiple of the class's pages, of
+// MaxSpanBytes at most; any for a large object.
+func (sc SpanClass) SlotsIn(npages uintptr) uint32 {
+	l := sc.Layout()
+	if sc.Large() {
+		return l.Slots
+	}
+	return uint32(npages << PageShift / l.Bytes)
+}
+
+// stateBytes returns how long the states of a span of npages are. A place behind the last slot's keeps
 // addresses in the span's tail from leading past the end.
-func (l *Layout) stateBytes() uintptr { return uintptr(l.Slots+1) << l.stride }
+func (sc SpanClass) stateBytes(npages uintptr) uintptr {
+	return uintptr(sc.SlotsIn(npages)+1) << sc.Layout().stride
+}
 
 // Slot returns which slot the byte at offset in the span lies in, and whether the slot begins there.
 func (l *Layout) Slot(offset uintptr) (i uintptr, first bool) {
