@@ -24,6 +24,8 @@ type Cache struct {
 	tiny      tinyBlock
 
 	bins [256]bin // by span class; of this length so that looking one up needs no check
+
+	trimmed [mheap.NumSpanClasses]uintptr // the bins' allocs when they were last looked at by trim
 }
 
 // bin is one span class of a cache, one cache line where words have 64 bits. The magazine's slots

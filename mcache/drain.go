@@ -30,6 +30,49 @@ func (s *Set) tick() {
 	}
 }
 
+// watch sweeps when the heap has taken sweepGrowth of memory since it was last swept: what lies in caches
+// that are not in use might have done instead.
+func (s *Set) watch() {
+	committed, swept := s.heap.Committed(), s.swept.Load()
+	if committed-swept >= sweepGrowth && s.swept.CompareAndSwap(swept, committed) {
+		s.sweep()
+		s.trim()
+	}
+}
+
+// trim gives back what the caller's cache holds of classes that it has not allocated from since it was
+// trimmed before.
+func (s *Set) trim() {
+	var run [maxFill]mheap.Slot
+	for class := mheap.LargeNoscan + 1; int(class) < mheap.NumSpanClasses; {
+		c := s.Enter()
+		if c == &nobody {
+			s.Leave(c)
+			return
+		}
+		b := &c.bins[class]
+		slots, span := uintptr(0), (*mheap.Span)(nil)
+		if b.allocs == c.trimmed[class] {
+			slots = min((b.top-b.base)/slotSize, maxFill)
+			b.top -= slots * slotSize
+			copy(run[:], slotsAt(b.top, slots))
+			span, b.span = b.span, nil
+		}
+		c.trimmed[class] = b.allocs
+		s.Leave(c)
+		if slots > 0 {
+			s.centrals[class].Return(run[:slots])
+		}
+		s.putBack(class, span)
+		if slots < maxFill {
+			class++
+		}
+	}
+}
+
+// sweepGrowth bounds how often a heap that grows is swept.
+const sweepGrowth = 1 << 19
+
 // sweep empties the caches of owners that are gone, because GOMAXPROCS shrank, or that have neither
 // allocated nor freed since the sweep before.
 func (s *Set) sweep() {

@@ -16,7 +16,7 @@ const (
 	MaxCachedLarge = 256 << 10
 
 	// maxLargeBytes bounds the large objects that one cache keeps.
-	maxLargeBytes = 512 << 10
+	maxLargeBytes = 256 << 10
 )
 
 // largePages is how many pages a large object of n bytes has.
@@ -85,6 +85,7 @@ func (s *Set) AllocLarge(class mheap.SpanClass, n, align uintptr) (span *mheap.S
 	s.direct[class].requested.Add(n)
 	s.direct[class].allocs.Add(1)
 	mheap.SetSlotState(span.States(), mheap.Live)
+	s.watch()
 	return span, !span.NeedZero(), nil
 }
 

@@ -22,6 +22,7 @@ type Set struct {
 	direct   [mheap.NumSpanClasses]directCounts
 	locks    ownerLocks
 	ticks    atomic.Uint32
+	swept    atomic.Uint64 // bytes the heap had committed when it was swept for its growth
 	known    atomic.Int32 // the most owners there were since the caches were swept
 
 	mu     lockrank.Mutex     // guards what follows, and who is in caches

@@ -86,6 +86,7 @@ func (s *Set) supply(own, c *Cache, class mheap.SpanClass, span *mheap.Span) err
 	}
 	s.leave(own, c)
 	s.putBack(class, span)
+	s.watch()
 	return nil
 }
 

@@ -114,10 +114,9 @@ func (c *Central) Return(slots []mheap.Slot) {
 	var surplus *mheap.Span
 	c.mu.Lock()
 	c.returned += uint64(len(slots))
-	for _, slot := range slots {
-		s := mheap.SpanOf(slot.Addr)
-		mheap.SetSlotState(slot.State, mheap.InSpan)
-		s.Returned++
+	for len(slots) > 0 {
+		s := mheap.SpanOf(slots[0].Addr)
+		slots = slots[s.Give(slots):]
 		if s.Held || s.Free() < s.Slots() && s.List == occupancy(s.Free(), s.Slots())+1 {
 			continue
 		}
@@ -224,8 +223,8 @@ func (c *Central) count(s *mheap.Span, n int64) {
 	c.pages += uint64(n * int64(s.Bytes()>>mheap.PageShift))
 }
 
-// unlist takes s off the list it is on. Its count of free slots may have grown by one since it was
-// put there. The caller holds c.mu.
+// unlist takes s off the list it is on. Its count of free slots may have grown since it was put there.
+// The caller holds c.mu.
 func (c *Central) unlist(s *mheap.Span) {
 	if s.List == emptyList {
 		c.empty.remove(s)

@@ -35,6 +35,7 @@ type Heap struct {
 	freePages      atomic.Uint64 // backed pages of spans not in use, those being released among them
 	scavPages      atomic.Uint64 // pages of scav spans
 	untouchedBytes atomic.Uint64 // bytes of arenas never committed: part of the scav pages
+	committedBytes atomic.Uint64 // bytes backed, ever: what was given back and backed again counts again
 	arenaCount     atomic.Uint64
 	largeSpans     atomic.Uint64 // spans in use that are large objects
 	largePages     atomic.Uint64
@@ -51,6 +52,9 @@ func New(id uint32, space *arena.Space, metadata arena.System) *Heap {
 
 // ID returns the heap's number in the process.
 func (h *Heap) ID() uint32 { return h.id }
+
+// Committed returns how many bytes have been backed, ever: it rises when what is free does not do.
+func (h *Heap) Committed() uint64 { return h.committedBytes.Load() }
 
 // Meta returns the maker of the heap's records.
 func (h *Heap) Meta() *Meta { return &h.meta }

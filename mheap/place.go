@@ -260,6 +260,7 @@ func (h *Heap) commit(start, end uintptr) error {
 			return err
 		}
 		h.untouchedBytes.Add(-uint64(untouched - a.region.Untouched()))
+		h.committedBytes.Add(uint64(stop - start))
 		start = stop
 	}
 	return nil

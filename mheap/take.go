@@ -31,6 +31,17 @@ func (s *Span) Take(dst []Slot) int {
 	return n
 }
 
+// Give moves slots that head the run, as far as they are of s, back into it, and returns how many: one at
+// least, the first being of s. The caller holds the central's lock.
+func (s *Span) Give(run []Slot) (n int) {
+	for n < len(run) && run[n].Addr-s.base < s.Bytes() {
+		SetSlotState(run[n].State, InSpan)
+		n++
+	}
+	s.Returned += uint32(n)
+	return n
+}
+
 // Rewind makes Take look at every slot again.
 func (s *Span) Rewind() { s.Cursor = 0 }
 
