@@ -16,7 +16,7 @@ var classesCommand = command{
 cut into as many slots as fit, and the tail is what is left of it. The worst waste is the share of a
 span full of the smallest blocks of the class: rounding and tail.`,
 	setup: func(flags *flag.FlagSet) action {
-		asJSON := flags.Bool("json", false, "write JSON instead of text")
+		asJSON := flags.Bool("json", false, jsonFlag)
 		return func(s streams, args []string) error {
 			if err := noArguments(args); err != nil {
 				return err

@@ -17,7 +17,7 @@ var demoCommand = command{
 are at the load's peak and at its end: a sum that closes over all its address space, the classes
 that waste most, and a verdict.`,
 	setup: func(flags *flag.FlagSet) action {
-		asJSON := flags.Bool("json", false, "write JSON instead of text")
+		asJSON := flags.Bool("json", false, jsonFlag)
 		rows := flags.Int("rows", 6, rowsFlag)
 		return func(s streams, args []string) error {
 			if err := noArguments(args); err != nil {

@@ -7,7 +7,7 @@ import (
 	"text/tabwriter"
 )
 
-// help writes the overview, or with one argument all there is to say about that command.
+// help writes the overview, or with one argument all there is to say about that command or topic.
 func help(s streams, args []string) error {
 	var b bytes.Buffer
 	switch {
@@ -16,7 +16,9 @@ func help(s streams, args []string) error {
 	case len(args) > 1:
 		return usagef("it takes one command, not %d", len(args))
 	case args[0] == "help":
-		fmt.Fprintln(&b, "usage: memstat help [COMMAND]")
+		fmt.Fprintln(&b, "usage: memstat help [COMMAND | json]")
+	case args[0] == "json":
+		fmt.Fprint(&b, jsonKeys)
 	default:
 		c, err := find(args[0])
 		if err != nil {
@@ -47,9 +49,13 @@ func overview(b *bytes.Buffer) {
 		}
 	}
 	fmt.Fprint(w, "  memstat help COMMAND\tmore about one of them\n")
+	fmt.Fprint(w, "  memstat help json\tthe keys of what they write with -json\n")
 	w.Flush()
 	fmt.Fprint(b, "\nExit codes: 0 for success, 1 for a failure, 2 for wrong usage.\n")
 }
+
+// undetectable is what the help says of every trace.
+const undetectable = "A trace whose recording ended early, between two records, cannot be told from a whole one."
 
 // describe writes the command's usage line, its details and its flags.
 func (c command) describe(b *bytes.Buffer) {

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math"
 	"os"
 
@@ -37,12 +39,21 @@ func readTrace(s streams, name string) (*trace.Trace, error) {
 	defer file.Close()
 	t, err := trace.Read(file)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", title(name), err)
+		return nil, of(name, err)
 	}
 	for i := range t.Events {
 		if size := t.Events[i].Size; size > maxBlock {
-			return nil, fmt.Errorf("%s: a block of %d bytes is too large for this system", title(name), size)
+			return nil, of(name, fmt.Errorf("event %d: a block of %s bytes is too large for this system", i, count(size)))
 		}
 	}
 	return t, nil
+}
+
+// of returns the error with the file's title before it, unless the error names the file itself.
+func of(name string, err error) error {
+	var named *fs.PathError
+	if errors.As(err, &named) && named.Path == name {
+		return err
+	}
+	return fmt.Errorf("%s: %w", title(name), err)
 }

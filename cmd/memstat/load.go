@@ -1,11 +1,14 @@
 package main
 
 import (
+	"bufio"
 	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"math/bits"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -59,13 +62,19 @@ func readSizes(s streams, name string) (load, error) {
 	defer file.Close()
 	blocks, err := parseSizes(file)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", title(name), err)
+		return nil, of(name, err)
 	}
 	return blocks, nil
 }
 
+const byteOrderMark = "\ufeff" // some spreadsheets begin a file with it
+
 func parseSizes(file io.Reader) (load, error) {
-	r := csv.NewReader(file)
+	text := bufio.NewReader(file)
+	if head, _ := text.Peek(len(byteOrderMark)); string(head) == byteOrderMark {
+		text.Discard(len(byteOrderMark))
+	}
+	r := csv.NewReader(text)
 	r.FieldsPerRecord = -1
 	r.TrimLeadingSpace = true
 	r.ReuseRecord = true
@@ -97,20 +106,22 @@ func parseSizes(file io.Reader) (load, error) {
 	}
 }
 
-// isHeader reports whether the fields are names.
+// isHeader reports whether the fields are names: none begins as a number does.
 func isHeader(fields []string) bool {
-	return !strings.ContainsAny(strings.Join(fields, ""), "0123456789")
+	return !slices.ContainsFunc(fields, func(field string) bool {
+		return field == "" || strings.Contains("0123456789+-.", field[:1])
+	})
 }
 
 func parseLine(fields []string) (size, n uint64, err error) {
 	if len(fields) != 2 {
-		return 0, 0, fmt.Errorf("%d fields, not a size and a count", len(fields))
+		return 0, 0, fmt.Errorf("%q is no size and a count with a comma between", strings.Join(fields, ","))
 	}
 	if size, err = strconv.ParseUint(strings.TrimSpace(fields[0]), 10, 64); err != nil || size > maxBlock {
-		return 0, 0, fmt.Errorf("size %q is no number from 0 to %d", fields[0], uint64(maxBlock))
+		return 0, 0, fmt.Errorf("size %q is no whole number from 0 to %d", fields[0], uint64(maxBlock))
 	}
 	if n, err = strconv.ParseUint(strings.TrimSpace(fields[1]), 10, 64); err != nil {
-		return 0, 0, fmt.Errorf("count %q is no whole number", fields[1])
+		return 0, 0, fmt.Errorf("count %q is no whole number from 0 to %d", fields[1], uint64(math.MaxUint64))
 	}
 	return size, n, nil
 }

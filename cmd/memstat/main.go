@@ -1,8 +1,8 @@
 // Command memstat shows where the bytes of a spanheap are: of a built-in load, of recorded heap
 // traces, of a list of sizes.
 //
-// Run "memstat help" for its commands. It exits with 0 when all went well, 1 when something failed
-// and 2 when it was called wrongly.
+// Run "memstat help" for its commands, and "memstat help json" for what they write with -json. It
+// exits with 0 when all went well, 1 when something failed and 2 when it was called wrongly.
 package main
 
 import (

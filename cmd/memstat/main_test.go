@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -75,7 +77,14 @@ func TestWrongUsageExitsWith2(t *testing.T) {
 		{"replay", "memstat replay: no trace to replay"},
 		{"replay -threads 0 x", "memstat replay: -threads 0 is not from 1 to 64"},
 		{"replay -threads 65 x", "memstat replay: -threads 65 is not from 1 to 64"},
-		{"replay -rounds 0 x", "memstat replay: -rounds 0 is less than 1"},
+		{"replay -rounds 0 x", "memstat replay: -rounds 0 is not from 1 to 1000000"},
+		{"replay -rounds -1 x", "memstat replay: -rounds -1 is not from 1 to 1000000"},
+		{"replay -rounds 2000000000 x", "memstat replay: -rounds 2000000000 is not from 1 to 1000000"},
+		{"replay -max-memory 0 x", `memstat replay: invalid value "0" for flag -max-memory: no number of bytes above 0`},
+		{"replay -max-memory lots x", `memstat replay: invalid value "lots" for flag -max-memory: no number of bytes above 0`},
+		{"replay -max-memory -1 x", `memstat replay: invalid value "-1" for flag -max-memory: no number of bytes above 0`},
+		{"replay x -json", "memstat replay: -json behind a file: flags go before the files"},
+		{"replay - x -", "memstat replay: - more than once"},
 		{"replay -rows -2 x", "memstat replay: -rows -2 is negative"},
 	} {
 		t.Run(c.args, func(t *testing.T) {
@@ -88,16 +97,19 @@ func TestWrongUsageExitsWith2(t *testing.T) {
 	}
 }
 
-func TestMissingFilesExitWith1(t *testing.T) {
-	missing := filepath.Join(t.TempDir(), "missing")
-	for _, args := range [][]string{
-		{"waste", "-trace", missing}, {"waste", "-sizes", missing}, {"replay", missing},
-	} {
-		code, stdout, stderr := memstat("", args...)
-		require.Equal(t, exitFailure, code)
-		require.Empty(t, stdout)
-		require.Contains(t, stderr, "memstat "+args[0]+": ")
-		require.Contains(t, stderr, missing)
+func TestFilesThatCannotBeReadExitWith1(t *testing.T) {
+	folder := t.TempDir()
+	missing := filepath.Join(folder, "missing")
+	empty := writeFile(t, "empty", "")
+	for _, args := range [][]string{{"waste", "-trace"}, {"waste", "-sizes"}, {"replay"}, {"replay", "-json"}} {
+		for _, file := range []string{missing, folder, empty} {
+			code, stdout, stderr := memstat("", append(args, file)...)
+			require.Equal(t, exitFailure, code)
+			require.Empty(t, stdout)
+			require.Contains(t, stderr, "memstat "+args[0]+": ")
+			require.Equal(t, 1, strings.Count(stderr, file), "%s", stderr)
+			require.Equal(t, 1, strings.Count(stderr, "\n"), "%s", stderr)
+		}
 	}
 }
 
@@ -112,7 +124,76 @@ func TestHelpTellsAllCommandsAndFlags(t *testing.T) {
 		require.Equal(t, own, succeed(t, "", name, "-h"))
 	}
 	require.Contains(t, succeed(t, "", "help", "replay"), "-threads")
-	require.Contains(t, succeed(t, "", "help", "help"), "memstat help [COMMAND]")
+	require.Contains(t, succeed(t, "", "help", "help"), "memstat help [COMMAND | json]")
+	for _, name := range []string{"waste", "replay"} {
+		require.Contains(t, succeed(t, "", "help", name), "cannot be told from a whole one")
+	}
+}
+
+// keysOf adds every key of a decoded JSON value.
+func keysOf(value any, keys map[string]bool) {
+	switch value := value.(type) {
+	case map[string]any:
+		for key, inner := range value {
+			keys[key] = true
+			keysOf(inner, keys)
+		}
+	case []any:
+		for _, inner := range value {
+			keysOf(inner, keys)
+		}
+	}
+}
+
+func TestHelpDescribesEveryKeyOfTheJSONAndNoOther(t *testing.T) {
+	sections := strings.Split(succeed(t, "", "help", "json"), "\n\nmemstat ")
+	require.Len(t, sections, 5)
+	last, statistics, found := strings.Cut(sections[4], "\n\nThe heap's statistics")
+	require.True(t, found)
+	sections[4] = last
+	described := func(text string) map[string]bool {
+		keys := map[string]bool{}
+		for _, m := range regexp.MustCompile(`(?m)^ {2,4}([a-z_]+(?:, [a-z_]+)*)(?: |$)`).FindAllStringSubmatch(text, -1) {
+			for key := range strings.SplitSeq(m[1], ", ") {
+				keys[key] = true
+			}
+		}
+		return keys
+	}
+	for i, c := range []struct {
+		args       []string
+		statistics bool
+	}{
+		{[]string{"-json"}, true},
+		{[]string{"classes", "-json"}, false},
+		{[]string{"waste", "-json", "-sizes", "-"}, false},
+		{[]string{"replay", "-json", "-rounds", "1", sample("compiler")}, true},
+	} {
+		var object any
+		require.NoError(t, json.Unmarshal([]byte(succeed(t, "16,1\n", c.args...)), &object))
+		written := map[string]bool{}
+		keysOf(object, written)
+		want := described(sections[i+1])
+		want["schema"] = true
+		if c.statistics {
+			maps.Copy(want, described(statistics))
+		}
+		require.Equal(t, want, written, "%v", c.args)
+	}
+}
+
+func TestProgressIsForTerminalsThatCanErase(t *testing.T) {
+	device, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	require.NoError(t, err)
+	defer device.Close()
+	t.Setenv("TERM", "dumb")
+	require.Nil(t, newProgress(device).terminal)
+	require.Nil(t, newProgress(&bytes.Buffer{}).terminal)
+	t.Setenv("TERM", "")
+	file, err := os.Create(filepath.Join(t.TempDir(), "errors"))
+	require.NoError(t, err)
+	defer file.Close()
+	require.Nil(t, newProgress(file).terminal)
 }
 
 type closedPipe struct{}

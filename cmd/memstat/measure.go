@@ -107,7 +107,8 @@ func (t team) join(heap *spanheap.Heap) {
 	}
 }
 
-// play has every player play the events; one alone does so on the caller's goroutine.
+// play has every player play the events; one alone does so on the caller's goroutine. Of several
+// players' errors it returns one.
 func (t team) play(events []trace.Event) error {
 	if len(t) == 1 {
 		t[0].play(events)
@@ -118,11 +119,12 @@ func (t team) play(events []trace.Event) error {
 		playing.Go(func() { p.play(events) })
 	}
 	playing.Wait()
-	var failed []error
 	for _, p := range t {
-		failed = append(failed, p.err)
+		if p.err != nil {
+			return p.err
+		}
 	}
-	return errors.Join(failed...)
+	return nil
 }
 
 func (t team) freeSurvivors() {

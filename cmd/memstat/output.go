@@ -14,6 +14,9 @@ import (
 // schema numbers the shape of the JSON objects; it changes when a key changes its meaning or goes.
 const schema = 1
 
+// jsonFlag is the text of the flag that asks for JSON.
+const jsonFlag = "write JSON instead of text; its keys: memstat help json"
+
 func writeJSON(w io.Writer, object any) error {
 	text, err := json.MarshalIndent(object, "", "  ")
 	if err != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math/bits"
 
 	"github.com/spanheap/spanheap"
 	"github.com/spanheap/spanheap/internal/trace"
@@ -15,6 +16,9 @@ type player struct {
 	born   int
 	err    error // what ended play before the last event
 }
+
+// blockEntry is how many bytes of a player's table each block takes: a slice's three words.
+const blockEntry = 3 * bits.UintSize / 8
 
 // newPlayer returns a player whose table has been written to, so that it is resident.
 func newPlayer(blocks int) *player {

@@ -6,11 +6,12 @@ import (
 	"os"
 )
 
-// A progress is one line that is written over as work goes on, on a terminal; elsewhere nothing.
+// A progress is one line that is written over as work goes on, on a terminal that can erase; elsewhere
+// nothing.
 type progress struct{ terminal io.Writer }
 
 func newProgress(w io.Writer) progress {
-	if file, ok := w.(*os.File); ok {
+	if file, ok := w.(*os.File); ok && os.Getenv("TERM") != "dumb" {
 		if info, err := file.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
 			return progress{file}
 		}

@@ -5,15 +5,20 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/spanheap/spanheap"
 )
 
-const maxThreads = 64
+const (
+	maxThreads = 64
+	maxRounds  = 1_000_000
+)
 
 var replayCommand = command{
 	name:    "replay",
-	args:    "[-threads N] [-rounds N] [-verify] [-json] [-rows N] FILE...",
+	args:    "[-threads N] [-rounds N] [-max-memory SIZE] [-verify] [-json] [-rows N] FILE...",
 	summary: "replay heap traces: time, resident memory, where the bytes are",
 	details: `Replays heap traces of real programs. Every thread makes all calls of the trace on blocks of its
 own, and touches each block: its first 64 bytes and a byte of each 4 KiB. Decoding is not timed,
@@ -25,13 +30,19 @@ does not tell the resident memory, the heap's own count of its backed memory at 
 A pass that is not timed, on a heap of its own, then stops at that peak and after the last free to
 see where the bytes are. Every heap is verified at its end.
 
-A FILE of - is standard input. A FILE that is no sound trace is reported; the others are replayed.`,
+A FILE of - is standard input. A FILE that cannot be replayed is reported, the others are replayed,
+and the exit code is 1. Reported are files that are no sound trace, and traces that need more than
+-max-memory for the live blocks and the tables of all threads; they are refused before the first
+call. Events and blocks are numbered from 0.
+` + undetectable,
 	setup: func(flags *flag.FlagSet) action {
 		var o replayOptions
-		flags.IntVar(&o.threads, "threads", 1, fmt.Sprintf("`how many` goroutines replay the trace at once, 1 to %d", maxThreads))
-		flags.IntVar(&o.rounds, "rounds", 5, "`how many` times to replay it")
+		flags.IntVar(&o.threads, "threads", 1, fmt.Sprintf("replay on `N` goroutines at once, 1 to %d", maxThreads))
+		flags.IntVar(&o.rounds, "rounds", 5, fmt.Sprintf("replay `N` times, 1 to %d", maxRounds))
 		flags.BoolVar(&o.verify, "verify", false, "verify the heap after every round and at the peak too")
-		asJSON := flags.Bool("json", false, "write JSON instead of text")
+		flags.Var((*byteCount)(&o.maxMemory), "max-memory", fmt.Sprintf("refuse traces that need more than `SIZE`, as 500MB or 4GiB "+
+			"(default three quarters of the\nmemory available, %s where the system does not tell)", size(unknownMemory)))
+		asJSON := flags.Bool("json", false, jsonFlag)
 		rows := flags.Int("rows", 6, rowsFlag)
 		return func(s streams, files []string) error {
 			switch {
@@ -39,10 +50,21 @@ A FILE of - is standard input. A FILE that is no sound trace is reported; the ot
 				return usagef("no trace to replay")
 			case o.threads < 1 || o.threads > maxThreads:
 				return usagef("-threads %d is not from 1 to %d", o.threads, maxThreads)
-			case o.rounds < 1:
-				return usagef("-rounds %d is less than 1", o.rounds)
+			case o.rounds < 1 || o.rounds > maxRounds:
+				return usagef("-rounds %d is not from 1 to %d", o.rounds, maxRounds)
 			case *rows < 0:
 				return usagef("-rows %d is negative", *rows)
+			}
+			for i, file := range files {
+				if file != "-" && strings.HasPrefix(file, "-") {
+					return usagef("%s behind a file: flags go before the files", file)
+				}
+				if file == "-" && slices.Contains(files[:i], "-") {
+					return usagef("- more than once: standard input can be read once")
+				}
+			}
+			if o.maxMemory == 0 {
+				o.maxMemory = defaultMaxMemory()
 			}
 			o.progress = newProgress(s.err)
 			if *asJSON {
@@ -55,6 +77,7 @@ A FILE of - is standard input. A FILE that is no sound trace is reported; the ot
 
 type replayOptions struct {
 	threads, rounds int
+	maxMemory       uint64 // bytes
 	verify          bool
 	progress        progress
 }
@@ -76,7 +99,7 @@ type replay struct {
 	StatsEnd          spanheap.Stats `json:"stats_end"`
 }
 
-// replayJSON writes one object for all traces, whatever became of some of them.
+// replayJSON writes one object for all traces that could be replayed, or nothing if none could.
 func replayJSON(s streams, files []string, o replayOptions) error {
 	all := struct {
 		Schema  int      `json:"schema"`
@@ -86,6 +109,9 @@ func replayJSON(s streams, files []string, o replayOptions) error {
 		all.Replays = append(all.Replays, r)
 		return nil
 	})
+	if len(all.Replays) == 0 {
+		return failed
+	}
 	return errors.Join(failed, writeJSON(s.out, all))
 }
 
@@ -110,8 +136,11 @@ func eachReplay(s streams, files []string, o replayOptions, done func(replay) er
 		t, err := readTrace(s, file)
 		var r replay
 		if err == nil {
-			if r, err = measure(t, file, o); err != nil {
-				err = fmt.Errorf("%s: %w", title(file), err)
+			if err = o.checkMemory(t); err == nil {
+				r, err = measure(t, file, o)
+			}
+			if err != nil {
+				err = of(file, err)
 			}
 		}
 		o.progress.erase()
@@ -124,12 +153,8 @@ func eachReplay(s streams, files []string, o replayOptions, done func(replay) er
 }
 
 func (r replay) write(b *bytes.Buffer, rows int) {
-	threads := "1 thread"
-	if r.Threads > 1 {
-		threads = fmt.Sprintf("%d threads", r.Threads)
-	}
 	fmt.Fprintf(b, "%s: %s events, %s blocks, peak live %s bytes (%s), on %s\n\n",
-		title(r.File), count(r.Events), count(r.Blocks), count(r.PeakLive), size(r.PeakLive), threads)
+		title(r.File), count(r.Events), count(r.Blocks), count(r.PeakLive), size(r.PeakLive), threads(r.Threads))
 	fmt.Fprintf(b, "time      %.2f ns/event best, %.2f median of %s\n", r.NsPerEventBest, r.NsPerEventMedian, rounds(r.Rounds))
 	if r.ResidentFromStats {
 		fmt.Fprintf(b, "backed    %s bytes (%s), %.3f of peak live; this system does not tell the resident memory\n",
@@ -141,6 +166,13 @@ func (r replay) write(b *bytes.Buffer, rows int) {
 	writeReport(b, "At the peak of live bytes", r.StatsPeak, rows)
 	fmt.Fprintln(b)
 	writeReport(b, "After the last free", r.StatsEnd, rows)
+}
+
+func threads(n int) string {
+	if n == 1 {
+		return "1 thread"
+	}
+	return fmt.Sprintf("%d threads", n)
 }
 
 func rounds(n int) string {

@@ -13,7 +13,7 @@ import (
 // that comes to in words.
 
 // rowsFlag is the text of the flag that cuts the table of classes.
-const rowsFlag = "`how many` classes to show, the most wasteful; 0 shows all"
+const rowsFlag = "show the `N` classes that waste most; 0 shows all"
 
 // writeReport writes the report on s. rows is how many classes it shows; 0 is all.
 func writeReport(b *bytes.Buffer, title string, s spanheap.Stats, rows int) {

@@ -1,10 +1,6 @@
 package main
 
-import (
-	"bytes"
-	"os"
-	"strconv"
-)
+import "os"
 
 // residentNow returns the bytes of the process that are resident, and makes the highest count
 // begin anew from there. ok is false where the kernel does not tell.
@@ -24,15 +20,5 @@ func processStatus(key string) (n uint64, ok bool) {
 	if err != nil {
 		return 0, false
 	}
-	for line := range bytes.Lines(text) {
-		if value, found := bytes.CutPrefix(line, []byte(key)); found {
-			fields := bytes.Fields(value)
-			if len(fields) != 2 || string(fields[1]) != "kB" {
-				return 0, false
-			}
-			kib, err := strconv.ParseUint(string(fields[0]), 10, 54)
-			return kib << 10, err == nil
-		}
-	}
-	return 0, false
+	return kibibytes(text, key)
 }

@@ -12,7 +12,7 @@ import (
 
 var wasteCommand = command{
 	name:    "waste",
-	args:    "-trace FILE | -sizes FILE.csv [-json]",
+	args:    "[-json] -trace FILE | -sizes FILE",
 	summary: "what the size classes would waste on a load, class by class",
 	details: `Prints what a load's blocks would waste in each class: rounding, which is their slots less what they
 ask for, and tails, the ends of the spans that hold them when every span is full. The load is what is
@@ -20,11 +20,12 @@ live in a heap trace at its peak of live bytes, or a list of sizes: a size and a
 each line, with a comma between; the first line may be a header. Blocks above the largest class are
 large: whole pages. Blocks under the smallest share a slot: they are tiny.
 
-A FILE of - is standard input.`,
+A FILE of - is standard input.
+` + undetectable,
 	setup: func(flags *flag.FlagSet) action {
-		traceFile := flags.String("trace", "", "the heap trace, a `file`")
-		sizesFile := flags.String("sizes", "", "the list of sizes and counts, a CSV `file`")
-		asJSON := flags.Bool("json", false, "write JSON instead of text")
+		traceFile := flags.String("trace", "", "the load of a heap trace, a `FILE`")
+		sizesFile := flags.String("sizes", "", "the load of a list of sizes and counts, a CSV `FILE`")
+		asJSON := flags.Bool("json", false, jsonFlag)
 		return func(s streams, args []string) error {
 			if err := noArguments(args); err != nil {
 				return err

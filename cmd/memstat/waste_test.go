@@ -58,6 +58,16 @@ func TestSizesOfAFileNeedNoHeader(t *testing.T) {
 	require.Contains(t, succeed(t, "", "waste", "-sizes", path), "4 blocks ask for 700 bytes")
 }
 
+func TestSizesMayComeFromASpreadsheet(t *testing.T) {
+	for _, file := range []string{
+		"\ufeff100,1\r\n200,3\r\n", "\ufeffsize in bytes,blocks of 2026\r\n100,1\r\n200,3", "\"size\",\"count\"\n\"100\",\"1\"\n\"200\",\"3\"\n",
+	} {
+		w := wasteJSON(t, file, "-sizes", "-")
+		require.EqualValues(t, 700, w.Total.Requested, "%q", file)
+		require.EqualValues(t, 4, w.Total.Blocks)
+	}
+}
+
 func TestSpanTailsAreSharedOutOverTheSlots(t *testing.T) {
 	classes := spanheap.SizeClasses()
 	i := slices.IndexFunc(classes, func(c spanheap.SizeClass) bool { return c.TailWaste > 0 })
@@ -71,11 +81,15 @@ func TestBrokenSizesAreNamedByTheirLine(t *testing.T) {
 	for name, c := range map[string]struct{ file, want string }{
 		"empty":             {"", "sizes.csv: it lists no sizes"},
 		"header only":       {"size,count\n", "sizes.csv: it lists no sizes"},
-		"no number":         {"size,count\n16,1\nsixteen,1\n", `sizes.csv: line 3: size "sixteen" is no number`},
+		"no number":         {"size,count\n16,1\nsixteen,1\n", `sizes.csv: line 3: size "sixteen" is no whole number`},
+		"number with more":  {"16x,1\n", `line 1: size "16x" is no whole number`},
 		"header later":      {"16,1\nsize,count\n", `line 2: size "size"`},
-		"negative size":     {"-16,1\n", `line 1: size "-16"`},
-		"no count":          {"16,1\n\n32\n", "line 3: 1 fields, not a size and a count"},
-		"three fields":      {"16,1,1\n", "line 1: 3 fields"},
+		"negative size":     {"-16,1\n", `line 1: size "-16" is no whole number from 0 to`},
+		"negative count":    {"16,-1\n", `line 1: count "-1" is no whole number from 0 to 18446744073709551615`},
+		"overflowing count": {"16,18446744073709551616\n", `line 1: count "18446744073709551616" is no whole number from 0 to`},
+		"no count":          {"16,1\n\n32\n", `line 3: "32" is no size and a count`},
+		"semicolon":         {"16;1\n", `line 1: "16;1" is no size and a count with a comma between`},
+		"three fields":      {"16,1,1\n", `line 1: "16,1,1" is no size and a count`},
 		"broken count":      {"16,1.5\n", `line 1: count "1.5" is no whole number`},
 		"absurd size":       {"18446744073709551615,1\n", "line 1: size"},
 		"too large":         {"1099511627777,1\n", "line 1: size"},
@@ -122,5 +136,5 @@ func TestWasteOfABrokenTrace(t *testing.T) {
 	code, stdout, stderr := memstat("size,count\n", "waste", "-trace", "-")
 	require.Equal(t, exitFailure, code)
 	require.Empty(t, stdout)
-	require.Equal(t, "memstat waste: standard input: offset 0: not a gzip file: it begins with \"si\"\n", stderr)
+	require.Equal(t, "memstat waste: standard input: not a gzip file: it begins with \"si\"\n", stderr)
 }

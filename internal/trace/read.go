@@ -2,9 +2,6 @@ package trace
 
 import (
 	"bufio"
-	"compress/flate"
-	"compress/gzip"
-	"errors"
 	"fmt"
 	"io"
 )
@@ -44,26 +41,15 @@ type decoder struct {
 
 // newDecoder returns a decoder that stands at the first record.
 func newDecoder(r io.Reader) (*decoder, error) {
-	in := bufio.NewReaderSize(r, 1<<16)
-	head, err := in.Peek(2)
-	switch {
-	case len(head) == 0 && err == io.EOF:
-		return nil, &Error{Reason: "an empty file, not a trace"}
-	case err != nil && err != io.EOF:
-		return nil, err
-	case string(head) != "\x1f\x8b":
-		return nil, &Error{Reason: fmt.Sprintf("not a gzip file: it begins with %q", head)}
-	}
-	unzipped, err := gzip.NewReader(in)
+	unzipped, err := newUnzipper(r)
 	if err != nil {
-		return nil, (&decoder{}).streamError(err)
+		return nil, err
 	}
 	d := &decoder{in: bufio.NewReaderSize(unzipped, 1<<16)}
 	var opening [len(magic)]byte
 	n, err := io.ReadFull(d.in, opening[:])
-	if err != nil && err != io.EOF && !(err == io.ErrUnexpectedEOF && d.atEnd()) {
-		d.offset = int64(n)
-		return nil, d.streamError(err)
+	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+		return nil, err
 	}
 	if string(opening[:n]) != magic {
 		return nil, &Error{Reason: fmt.Sprintf("not a heap trace: it opens with %q, not %q", opening[:n], magic)}
@@ -72,22 +58,13 @@ func newDecoder(r io.Reader) (*decoder, error) {
 	return d, nil
 }
 
-// atEnd reports whether the gzip stream has come to its proper end.
-func (d *decoder) atEnd() bool {
-	_, err := d.in.Peek(1)
-	return err == io.EOF
-}
-
 // event returns the next event, or io.EOF after the last.
 func (d *decoder) event() (Event, error) {
 	for {
 		d.record = d.offset
 		op, err := d.in.ReadByte()
-		if err == io.EOF {
-			return Event{}, io.EOF
-		}
 		if err != nil {
-			return Event{}, d.streamError(err)
+			return Event{}, err
 		}
 		d.offset++
 		if Op(op) == opThread {
@@ -156,7 +133,7 @@ func (d *decoder) varint() (uint64, error) {
 			return 0, d.recordError("the trace ends inside a record")
 		}
 		if err != nil {
-			return 0, d.streamError(err)
+			return 0, err
 		}
 		d.offset++
 		if shift == 63 && b > 1 {
@@ -171,16 +148,4 @@ func (d *decoder) varint() (uint64, error) {
 
 func (d *decoder) recordError(reason string) error {
 	return &Error{Offset: d.record, Reason: reason}
-}
-
-// streamError returns the error for a stream that could not be read on from the offset.
-func (d *decoder) streamError(err error) error {
-	var corrupt flate.CorruptInputError
-	switch {
-	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
-		return &Error{Offset: d.offset, Reason: "the gzip stream is cut short", Err: io.ErrUnexpectedEOF}
-	case errors.Is(err, gzip.ErrHeader), errors.Is(err, gzip.ErrChecksum), errors.As(err, &corrupt):
-		return &Error{Offset: d.offset, Reason: "the gzip stream breaks", Err: err}
-	}
-	return err
 }

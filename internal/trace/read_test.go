@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"compress/gzip"
 	"errors"
+	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -96,7 +98,9 @@ func TestReadNamesWhatIsWrongAndWhere(t *testing.T) {
 			_, err := trace.Read(bytes.NewReader(zipped(t, magic, c.records)))
 			var e *trace.Error
 			require.ErrorAs(t, err, &e)
+			require.False(t, e.InFile)
 			require.Equal(t, c.offset, e.Offset, "%v", err)
+			require.ErrorContains(t, err, fmt.Sprintf("offset %d of the decompressed stream: ", c.offset))
 			require.ErrorContains(t, err, c.reason)
 		})
 	}
@@ -112,35 +116,86 @@ func TestReadTakesTheLimitsThemselves(t *testing.T) {
 }
 
 func TestReadRefusesWhatIsNoTrace(t *testing.T) {
-	long := zipped(t, magic, strings.Repeat("\x00\x10", 1000))
-	broken := bytes.Clone(long)
-	broken[len(broken)-5] ^= 1 // the checksum
 	for name, c := range map[string]struct {
-		file   []byte
-		offset int64
-		reason string
+		file []byte
+		want string
 	}{
-		"empty":              {nil, 0, "empty file"},
-		"text":               {[]byte("size,count\n"), 0, `not a gzip file: it begins with "si"`},
-		"one byte":           {[]byte("\x1f"), 0, "not a gzip file"},
-		"gzip head cut":      {long[:6], 0, "cut short"},
-		"gzip of nothing":    {zipped(t), 0, `opens with ""`},
-		"gzip of text":       {zipped(t, "to whom it may concern"), 0, `opens with "to whom it "`},
-		"shorter than magic": {zipped(t, "HEAP"), 0, `opens with "HEAP"`},
-		"other version":      {zipped(t, "HEAPTRACE2\n"), 0, "not a heap trace"},
-		"cut in the middle":  {long[:1000], 985, "cut short"},
-		"cut before its sum": {long[:len(long)-8], 2011, "cut short"},
-		"wrong sum":          {broken, 2011, "gzip: invalid checksum"},
-		"rubbish behind":     {append(bytes.Clone(long), "rubbish rubbish"...), 2011, "gzip: invalid header"},
+		"empty":              {nil, "an empty file, not a trace"},
+		"text":               {[]byte("size,count\n"), `not a gzip file: it begins with "si"`},
+		"one byte":           {[]byte("\x1f"), `not a gzip file: it begins with "\x1f"`},
+		"gzip of nothing":    {zipped(t), `offset 0 of the decompressed stream: not a heap trace: it opens with "", not "HEAPTRACE1\n"`},
+		"gzip of text":       {zipped(t, "to whom it may concern"), `not a heap trace: it opens with "to whom it "`},
+		"shorter than magic": {zipped(t, "HEAP"), `not a heap trace: it opens with "HEAP"`},
+		"other version":      {zipped(t, "HEAPTRACE2\n"), `not a heap trace: it opens with "HEAPTRACE2\n"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := trace.Read(bytes.NewReader(c.file))
 			var e *trace.Error
 			require.ErrorAs(t, err, &e)
-			require.Equal(t, c.offset, e.Offset, "%v", err)
+			require.Zero(t, e.Offset)
+			require.ErrorContains(t, err, c.want)
+		})
+	}
+}
+
+func TestReadNamesWhereTheFileBreaks(t *testing.T) {
+	whole := zipped(t, magic, strings.Repeat("\x00\x10", 1000))
+	packed := written(t, slices.Repeat([]trace.Event{{Size: 16}}, 1000))
+	but := func(file []byte, at int) []byte {
+		file = bytes.Clone(file)
+		file[at] ^= 0xff
+		return file
+	}
+	behind := func(file []byte, rest string) []byte { return append(bytes.Clone(file), rest...) }
+	nothing := zipped(t)
+	n := len(whole)
+	for name, c := range map[string]struct {
+		file   []byte
+		offset int
+		reason string
+	}{
+		"cut in the header":     {whole[:6], 6, "cut short: the file ends inside the gzip stream"},
+		"cut in the middle":     {whole[:1000], 1000, "cut short"},
+		"cut before its sum":    {whole[:n-8], n - 8, "cut short"},
+		"cut before its end":    {whole[:n-1], n - 1, "cut short"},
+		"broken header":         {but(whole, 2), 10, "broken header"},
+		"wrong sum":             {but(whole, n-5), n, "wrong checksum"},
+		"corrupt":               {behind(whole[:10], "\x07 no such block"), 11, "corrupt"},
+		"a byte behind":         {behind(whole, "x"), n, "bytes follow the end of the gzip stream"},
+		"zeroes behind":         {behind(whole, strings.Repeat("\x00", 512)), n, "bytes follow the end of the gzip stream"},
+		"text behind":           {behind(packed, "rubbish rubbish"), len(packed), "bytes follow the end of the gzip stream"},
+		"half a member behind":  {behind(whole, string(zipped(t, "\x00\x10")[:12])), n + 12, "cut short"},
+		"rubbish behind two":    {behind(whole, string(nothing)+"x"), n + len(nothing), "bytes follow"},
+		"a broken member":       {behind(whole, "\x1f\x8bbrisk rubbish"), n + 10, "broken header"},
+		"half a header behind":  {behind(whole, "\x1f\x8b"), n + 2, "cut short"},
+		"a quarter of a header": {behind(whole, "\x1f"), n, "bytes follow"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := trace.Read(bytes.NewReader(c.file))
+			var e *trace.Error
+			require.ErrorAs(t, err, &e)
+			require.EqualValues(t, c.offset, e.Offset, "%v", err)
+			require.ErrorContains(t, err, fmt.Sprintf("offset %d of the compressed file: ", c.offset))
 			require.ErrorContains(t, err, c.reason)
 		})
 	}
+}
+
+func TestReadTakesAStreamOfSeveralMembers(t *testing.T) {
+	file := append(zipped(t, magic, "\x00\x10\x00"), zipped(t)...)
+	file = append(file, zipped(t, "\x20\x01\x00")...)
+	got, err := trace.Read(bytes.NewReader(file))
+	require.NoError(t, err)
+	require.Equal(t, []trace.Event{{Size: 16}, {Size: 32, ID: 1}, {Op: trace.Free, ID: 1}}, got.Events)
+}
+
+// What ends between two records is whole, for all that the format tells.
+func TestReadCannotTellThatARecordingEndedEarly(t *testing.T) {
+	got, err := trace.Read(bytes.NewReader(zipped(t, magic, "\x00\x10\x00\x20")))
+	require.NoError(t, err)
+	early, err := trace.Read(bytes.NewReader(zipped(t, magic, "\x00\x10")))
+	require.NoError(t, err)
+	require.Equal(t, got.Events[:1], early.Events)
 }
 
 func TestReadReturnsTheErrorsOfItsReader(t *testing.T) {

@@ -14,6 +14,9 @@
 // to another. A block is named by how far back its birth lies: back is the number of blocks born so
 // far, less 1, less the block's number. Sizes may be 0. Blocks live at the end were never freed.
 //
+// Nothing in a trace says how long it is: one whose recording ended early, between two records, is
+// sound. A file that was cut short is not, as the end of its gzip stream is missing.
+//
 // Reader and writer refuse the same things: a block that ends twice, and numbers beyond the limits
 // below. Nothing in this package is safe for concurrent use on one value.
 package trace
@@ -62,16 +65,20 @@ type Trace struct {
 
 // An Error says what is wrong with a trace, and where.
 type Error struct {
-	Offset int64 // bytes of the decompressed stream before the broken record
+	Offset int64 // bytes before what is wrong: of the decompressed stream, or with InFile of the file
+	InFile bool  // the file cannot be decompressed from there on
 	Reason string
 	Err    error // what the gzip reader said, or nil
 }
 
 func (e *Error) Error() string {
-	if e.Err != nil {
-		return fmt.Sprintf("offset %d: %s: %v", e.Offset, e.Reason, e.Err)
+	switch {
+	case !e.InFile:
+		return fmt.Sprintf("offset %d of the decompressed stream: %s", e.Offset, e.Reason)
+	case e.Offset > 0:
+		return fmt.Sprintf("offset %d of the compressed file: %s", e.Offset, e.Reason)
 	}
-	return fmt.Sprintf("offset %d: %s", e.Offset, e.Reason)
+	return e.Reason // it is said of the file as a whole
 }
 
 func (e *Error) Unwrap() error { return e.Err }

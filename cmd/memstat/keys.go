@@ -1,0 +1,80 @@
+package main
+
+// jsonKeys describes what -json writes, key by key.
+const jsonKeys = `With -json a command writes one object. All figures are bytes unless it says otherwise. "schema" is 1;
+it grows when a key goes or changes its meaning, not when one is added.
+
+memstat -json
+
+  requests        how many the built-in load answers
+  stats_peak      the heap's statistics at the peak, with requests in flight
+  stats_end       the same at the end, with most sessions expired
+
+memstat classes -json
+
+  classes         an object for each class, smallest first:
+    class         its number
+    size          bytes of a slot
+    span_bytes    bytes of a span
+    objects       how many slots a span has
+    tail_waste    bytes at the end of a span that make no slot
+    max_waste     the worst waste, as a share: 0 to 1
+    min_align     the alignment of every slot
+
+memstat waste -json
+
+  file            as it was given
+  total           the sum of classes; its class is "all"
+  classes         an object for each class that the load has blocks of, the most wasteful first:
+    class         "tiny", the class's number, or "large"
+    slot          bytes of a slot; 0 for tiny and large, where they differ
+    blocks        how many blocks
+    requested     what they ask for
+    rounding      their slots, less what they ask for
+    tails         ends of full spans too short for a slot
+    bytes         requested + rounding + tails
+
+memstat replay -json, which writes nothing if no trace could be replayed
+
+  replays         an object for each trace that was replayed, in the order of the files:
+    file          as it was given
+    threads, rounds
+                  as they were asked for
+    events        how many calls the trace has
+    blocks        how many blocks are born in it
+    peak_live     the most that lives at once, on one thread
+    ns_per_event_best, ns_per_event_median
+                  of the rounds: nanoseconds until all threads were done, over events
+    rss           the highest resident memory above the level before the first event
+    rss_from_stats
+                  true where the system does not tell the resident memory: rss is then the
+                  backed bytes of stats_peak
+    rss_over_live rss over the peak_live of all threads; 0 when nothing is ever live
+    stats_peak    the heap's statistics when all threads stand at the peak of live bytes
+    stats_end     the same after the last free
+
+The heap's statistics, those of spanheap.Stats
+
+  live            what callers asked for
+  rounding        slots of live blocks, less what was asked for
+  span_tail       ends of spans too short for a slot
+  cached_slots    free slots in the hands of Ps
+  central_slots   free slots of spans
+  free_pages      backed pages in no span
+  metadata        span records, slot states, page maps, caches
+  backed          the sum of all above: what can count as resident
+  released        given back to the operating system
+  mapped          backed + released
+  untouched       reserved address space that was never used
+  reserved        mapped + untouched
+  live_blocks     how many blocks live
+  mallocs, frees  how many blocks were allocated, and freed
+  spans           how many spans are in use
+  arenas          how many arenas are reserved
+  classes         an object for each class that holds a span, with its part of the columns above, and:
+    name          "tiny", the class's number, or "large"
+    size          bytes of a slot; 0 for large, where they differ
+    span_bytes    live + rounding + span_tail + cached_slots + central_slots
+    slots         how many slots the spans have
+    live_slots    how many of them hold live blocks
+`
