@@ -38,8 +38,8 @@ func (o replayOptions) checkMemory(t *trace.Trace) error {
 		}
 		takes := e.Size + 1<<e.Align/addressesPerRecord
 		if taken += takes; taken > perThread {
-			return fmt.Errorf("event %d asks for block %d of %s bytes: with it the replay takes %s on %s, more than the %s of -max-memory",
-				i, len(blocks), count(e.Size), size(tables+taken*uint64(o.threads)), threads(o.threads), size(o.maxMemory))
+			return fmt.Errorf("event %d asks for block %d of %s bytes%s: with it the replay takes %s on %s, more than the %s of -max-memory",
+				i, len(blocks), count(e.Size), alignment(e), size(tables+taken*uint64(o.threads)), threads(o.threads), size(o.maxMemory))
 		}
 		blocks = append(blocks, takes)
 	}
@@ -49,6 +49,13 @@ func (o replayOptions) checkMemory(t *trace.Trace) error {
 // addressesPerRecord is how many addresses there are for each byte of a heap's records, at least: a
 // block that is aligned to more than it is long leaves address space behind that has records too.
 const addressesPerRecord = 512
+
+func alignment(e trace.Event) string {
+	if e.Align == 0 {
+		return ""
+	}
+	return " aligned to " + size(1<<e.Align)
+}
 
 // A byteCount is a flag's value: a number of bytes above 0, with or without a unit.
 type byteCount uint64

@@ -52,7 +52,7 @@ func TestATraceThatNeedsTooMuchIsRefusedBeforeItsReplay(t *testing.T) {
 		"a sum, at a reallocation": {sum, "1MiB", "1", "event 4 asks for block 3 of 614,400 bytes: with it the replay takes"},
 		"the sum of threads":       {sum, "1.5MiB", "2", "event 1 asks for block 1 of 204,800 bytes: with it the replay takes 1.56 MiB on 2 threads, more than the 1.50 MiB"},
 		"address space": {recorded(t, trace.Event{Op: trace.AllocAligned, Align: trace.MaxAlign, Size: 8}), "1MiB", "1",
-			"event 0 asks for block 0 of 8 bytes: with it the replay takes 2.00 MiB"},
+			"event 0 asks for block 0 of 8 bytes aligned to 1.00 GiB: with it the replay takes 2.00 MiB"},
 		"tables": {recorded(t, small...), "10kB", "2", "the tables of 1,000 blocks take"},
 	} {
 		t.Run(name, func(t *testing.T) {
