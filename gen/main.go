@@ -7,7 +7,8 @@
 // The same flags give the same bytes every time. Package classes holds the mathematics and says
 // what each flag means; without flags the tables are those of Go 1.26.
 //
-// Gen exits with status 2 when the flags make no sense, and with 1 when it cannot write.
+// Gen exits with status 2 when the flags make no sense, and with 1 when it cannot write. A note on the
+// standard error says so when some classes have fewer slots in a span than -objects asks for.
 package main
 
 import (
@@ -54,6 +55,9 @@ func run(args []string, stdout, stderr io.Writer) int {
 	}
 	if err := write(*out, stdout, source); err != nil {
 		return fail(stderr, exitWrite, err)
+	}
+	if note := params.Shortfall(); note != "" {
+		fmt.Fprintln(stderr, "gen:", note)
 	}
 	return exitOK
 }

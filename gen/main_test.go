@@ -11,7 +11,7 @@ import (
 )
 
 func TestFileAndStandardOutputGetTheSameBytes(t *testing.T) {
-	for _, args := range [][]string{nil, {"-page", "4096", "-objects=32", "-max", "16384"}} {
+	for _, args := range [][]string{nil, {"-page", "4096", "-objects=4", "-max", "16384"}} {
 		var stdout, stderr bytes.Buffer
 		require.Equal(t, exitOK, run(args, &stdout, &stderr))
 		require.Empty(t, stderr.String())
@@ -53,6 +53,14 @@ func TestNonsenseExitsWith2AndWritesNothing(t *testing.T) {
 			require.NoFileExists(t, file)
 		})
 	}
+}
+
+func TestANoteTellsThatSpansHaveFewerSlotsThanAskedFor(t *testing.T) {
+	var stdout, stderr bytes.Buffer
+	require.Equal(t, exitOK, run([]string{"-objects", "33"}, &stdout, &stderr))
+	require.Equal(t, "gen: -objects 33: the spans of 9 of 67 classes have fewer, as many as -maxpages 128, exact reciprocals and no larger tails allow; "+
+		"those of 21760 bytes have 9\n", stderr.String())
+	require.Contains(t, stdout.String(), "objectsGoal = 33 ")
 }
 
 func TestFailureToWriteExitsWith1(t *testing.T) {

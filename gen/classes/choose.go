@@ -159,6 +159,30 @@ func (p Params) lengthen(c Class) Class {
 	return best
 }
 
+// Shortfall says how many of the classes that Choose returns for p have fewer slots in a span than
+// p.Objects; it is empty when none has.
+func (p Params) Shortfall() string {
+	classes, err := Choose(p)
+	if err != nil {
+		return ""
+	}
+	short := 0
+	least := Class{}
+	for _, c := range classes[1:] {
+		if c.Objects() < p.Objects {
+			short++
+			if least.Size == 0 || c.Objects() < least.Objects() {
+				least = c
+			}
+		}
+	}
+	if short == 0 {
+		return ""
+	}
+	return fmt.Sprintf("-objects %d: the spans of %d of %d classes have fewer, as many as -maxpages %d, exact reciprocals and no larger tails allow; those of %d bytes have %d",
+		p.Objects, short, len(classes)-1, p.MaxPages, least.Size, least.Objects())
+}
+
 // sameCost reports whether an object costs the same memory in both classes.
 func sameCost(a, b Class) bool {
 	return a.Span == b.Span && a.Objects() == b.Objects()

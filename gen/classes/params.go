@@ -9,7 +9,7 @@ import (
 type Params struct {
 	Page     int     // bytes of a page: a power of two, 1 KiB to 1 MiB
 	Max      int     // bytes of the largest slot: a multiple of 128, 1 KiB to 64 KiB
-	Waste    float64 // share of a span that its tail may take: above 0, at most 0.5
+	Waste    float64 // share of a span that its tail may take: above 0, at most 1/2
 	Objects  int     // slots that a span should have, at least 1; step 5 says how far it goes
 	MaxPages int     // pages of the longest span: 1 to 255
 }
@@ -18,11 +18,11 @@ type Params struct {
 // parsed.
 func Flags(fs *flag.FlagSet) *Params {
 	p := new(Params)
-	fs.IntVar(&p.Page, "page", 8192, "`bytes` of a page, a power of two")
-	fs.IntVar(&p.Max, "max", 32768, "`bytes` of the largest slot, a multiple of 128")
-	fs.Float64Var(&p.Waste, "waste", 0.125, "`share` of a span that its tail may take")
-	fs.IntVar(&p.Objects, "objects", 1, "`slots` that a span should have, as far as -maxpages allows")
-	fs.IntVar(&p.MaxPages, "maxpages", 128, "`pages` of the longest span")
+	fs.IntVar(&p.Page, "page", 8192, fmt.Sprintf("`bytes` of a page, a power of two from %d to %d", minPage, maxPage))
+	fs.IntVar(&p.Max, "max", 32768, fmt.Sprintf("`bytes` of the largest slot, a multiple of %d from %d to %d", largeStep, smallMax, maxMax))
+	fs.Float64Var(&p.Waste, "waste", 0.125, fmt.Sprintf("`share` of a span that its tail may take, above 0 and at most %v", maxWaste))
+	fs.IntVar(&p.Objects, "objects", 1, "`slots` that a span should have, at least 1; where -maxpages, exact\nreciprocals and no larger tails allow fewer it has fewer, and a note says so")
+	fs.IntVar(&p.MaxPages, "maxpages", 128, fmt.Sprintf("`pages` of the longest span, 1 to %d", maxMaxPages))
 	return p
 }
 
@@ -38,6 +38,8 @@ const (
 
 	// Up to here every reciprocal is exact within the first slot at least: d·e < d² <= 2³².
 	maxMax = 1 << 16
+
+	maxWaste = 0.5
 
 	// A span's length in pages is a byte of the tables.
 	maxMaxPages = 1<<8 - 1
@@ -56,8 +58,8 @@ func (p Params) check() error {
 		return fmt.Errorf("-max %d: not a multiple of %d", p.Max, largeStep)
 	case p.Max > maxMax:
 		return fmt.Errorf("-max %d: 32-bit reciprocals are exact up to %d bytes only", p.Max, maxMax)
-	case !(p.Waste > 0 && p.Waste <= 0.5): // not a number is refused too
-		return fmt.Errorf("-waste %v: not above 0 and at most 0.5", p.Waste)
+	case !(p.Waste > 0 && p.Waste <= maxWaste): // not a number is refused too
+		return fmt.Errorf("-waste %v: not above 0 and at most %v", p.Waste, maxWaste)
 	case p.MaxPages < 1 || p.MaxPages > maxMaxPages:
 		return fmt.Errorf("-maxpages %d: not between 1 and %d", p.MaxPages, maxMaxPages)
 	case p.Max > p.Page*p.MaxPages:
