@@ -111,7 +111,7 @@ func (h *Heap) smallStats(classes ...mheap.SpanClass) (c classCounts) {
 	for _, class := range classes {
 		u := h.caches.Usage(class)
 		if u.Blocks == 0 { // of tiny slots, those that caches are about to share out
-			u.InCaches, u.Live = u.InCaches+u.Live, 0
+			u.InCaches, u.Live, u.Requested = u.InCaches+u.Live, 0, 0
 		}
 		c.Spans += u.Spans
 		c.SpanBytes += u.Bytes
