@@ -13,6 +13,40 @@ type Node struct {
 	Left, Right spanheap.Ptr[Node]
 }
 
+// A heap of one's own, with two values and a block of bytes in it.
+func Example() {
+	h, err := spanheap.NewHeap(spanheap.Options{Name: "index"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer h.Close() // ends every block of the heap at once
+
+	root, err := spanheap.New[Node](h) // zeroed
+	if err != nil {
+		log.Fatal(err) // the operating system refused memory, or Node holds Go pointers
+	}
+	leaf, err := spanheap.New[Node](h)
+	if err != nil {
+		log.Fatal(err)
+	}
+	leaf.Key = 7
+	root.Left = spanheap.PtrTo(leaf)
+	fmt.Println(root.Left.Get().Key)
+	spanheap.Delete(leaf)
+
+	value, err := h.Alloc(100) // []byte, len and cap 100
+	if err != nil {
+		log.Fatal(err)
+	}
+	copy(value, "bytes")
+	h.Free(value)
+
+	fmt.Println(h.Stats().LiveBlocks, "block lives")
+	// Output:
+	// 7
+	// 1 block lives
+}
+
 // insert puts a new node into the tree below link.
 func insert(h *spanheap.Heap, link *spanheap.Ptr[Node], key uint64) error {
 	for !link.IsNil() {
@@ -43,13 +77,13 @@ func drop(p spanheap.Ptr[Node]) {
 	spanheap.Delete(node)
 }
 
-// A heap of one's own, with a tree and a block of bytes in it.
-func Example() {
-	h, err := spanheap.NewHeap(spanheap.Options{Name: "index"})
+// Off-heap values refer to each other by Ptr: a tree.
+func ExamplePtr() {
+	h, err := spanheap.NewHeap(spanheap.Options{Name: "tree"})
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer h.Close() // ends every block of the heap at once
+	defer h.Close()
 
 	var root spanheap.Ptr[Node]
 	for _, key := range []uint64{5, 2, 8} {
@@ -57,22 +91,15 @@ func Example() {
 			log.Fatal(err)
 		}
 	}
-	value, err := h.Alloc(100) // []byte, len and cap 100
-	if err != nil {
-		log.Fatal(err)
-	}
-	copy(value, "bytes")
-	fmt.Println(h.Stats().LiveBlocks, "blocks live")
-
-	h.Free(value)
+	fmt.Println(h.Stats().LiveBlocks, "nodes live")
 	drop(root)
-	fmt.Println(h.Stats().LiveBlocks, "blocks live")
+	fmt.Println(h.Stats().LiveBlocks, "nodes live")
 	// Output:
-	// 4 blocks live
+	// 3 nodes live
 	// 2
 	// 5
 	// 8
-	// 0 blocks live
+	// 0 nodes live
 }
 
 // Blocks on the process-wide heap need nothing made first.
