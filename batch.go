@@ -41,11 +41,12 @@ func (h *Heap) AllocBatch(n int, dst [][]byte) (int, error) {
 // popRun pops as many slots as there are, up to len(dst).
 func popRun(c *mcache.Cache, class mheap.SpanClass, n uintptr, dst [][]byte) int {
 	slots := c.PopRun(class, n, len(dst))
-	for i := range slots {
-		s := &slots[len(slots)-1-i]
+	dst = dst[:len(slots)]
+	for i := range dst {
+		s := slots[len(slots)-1-i]
 		mheap.SetSlotState(s.State, mheap.Live)
 		raceAlloc(s.Addr, n)
-		dst[i] = bytesAt(s.Addr, int(n))
+		dst[i] = smallBytesAt(s.Addr, int(n))
 	}
 	return len(slots)
 }
@@ -70,28 +71,59 @@ func (h *Heap) FreeBatch(bs [][]byte) {
 	}
 }
 
-// pushRun frees the blocks that head bs as long as they are live, of the class, and find room.
+// pushRun frees the blocks that head bs as long as they are live, of the class, and find room. Blocks
+// whose states share a word are freed by one atomic.
 func (h *Heap) pushRun(c *mcache.Cache, class mheap.SpanClass, bs [][]byte) int {
-	room := c.Room(class)
-	for i, b := range bs {
-		p, n := addressOf(b), uintptr(cap(b))
-		if i == room || n-smallest > sizeclass.MaxSmall-smallest || mheap.SmallNoscan(n) != class {
-			return i
+	slots := c.Room(class)
+	bs = bs[:min(len(bs), len(slots))]
+	var group mheap.StateGroup
+	first := 0                                              // the group's first block
+	size, page, e := uintptr(0), uintptr(0), mheap.Entry(0) // of the block before: its size, its page and the page's entry
+	i, bytes := 0, uintptr(0)
+	for ; i < len(bs); i++ {
+		p, n := addressOf(bs[i]), uintptr(cap(bs[i]))
+		if n != size {
+			if n-smallest > sizeclass.MaxSmall-smallest || mheap.SmallNoscan(n) != class {
+				break
+			}
+			size = n
 		}
-		a := h.key.ArenaOf(p)
-		if a == nil {
-			return i
+		if p>>mheap.PageShift != page {
+			a := h.key.ArenaOf(p)
+			if a == nil {
+				break
+			}
+			page, e = p>>mheap.PageShift, a.Entry(p)
 		}
-		state := a.Entry(p).LiveSlot(class, p)
+		state := e.LiveSlot(class, p)
 		if state == 0 {
-			return i
+			break
 		}
 		raceFree(p, n)
-		if !mheap.FreeSlot(state) {
-			return i
+		if !group.Add(state) {
+			if won := group.Free(slots[first:i]); first+won < i {
+				return h.pushed(c, class, bs[:first+won])
+			}
+			first = i
+			group.Start(state)
 		}
-		c.Push(class, p, state, n)
+		slots[i] = mheap.Slot{Addr: p, State: state}
+		bytes += n
 	}
+	if won := group.Free(slots[first:i]); first+won < i {
+		return h.pushed(c, class, bs[:first+won])
+	}
+	c.PushRun(class, i, bytes)
+	return i
+}
+
+// pushed ends the run of those blocks that have been freed and lie in the magazine's room.
+func (h *Heap) pushed(c *mcache.Cache, class mheap.SpanClass, bs [][]byte) int {
+	bytes := uintptr(0)
+	for _, b := range bs {
+		bytes += uintptr(cap(b))
+	}
+	c.PushRun(class, len(bs), bytes)
 	return len(bs)
 }
 

@@ -78,10 +78,18 @@ func (c *Cache) HasRoom(class mheap.SpanClass) bool {
 	return b.top != b.end
 }
 
-// Room returns how many slots of the class can be pushed.
-func (c *Cache) Room(class mheap.SpanClass) int {
+// Room returns the places of the slots of the class that can be pushed, for PushRun: the caller's, until
+// the cache is used otherwise.
+func (c *Cache) Room(class mheap.SpanClass) []mheap.Slot {
 	b := &c.bins[class]
-	return int((b.end - b.top) / slotSize)
+	return slotsAt(b.top, (b.end-b.top)/slotSize)
+}
+
+// PushRun puts the first count slots of Room on the magazine, Held ones of blocks of n bytes in all.
+func (c *Cache) PushRun(class mheap.SpanClass, count int, n uintptr) {
+	b := &c.bins[class]
+	b.top += uintptr(count) * slotSize
+	b.requested -= n
 }
 
 // Push puts the Held slot of a block of n bytes on the magazine of the class, which has room.
