@@ -58,6 +58,22 @@ func (h *Heap) allocBytes(n int, zero bool) ([]byte, error) {
 	if n < 0 {
 		return nil, fmt.Errorf("spanheap: %w: %d bytes", ErrSize, n)
 	}
+	if 0 < n && n < smallest {
+		c := h.caches.Enter()
+		p := c.PopTiny(uintptr(n))
+		if p == 0 && c.NextTiny() {
+			p = c.PopTiny(uintptr(n))
+		}
+		h.caches.Leave(c)
+		if p != 0 {
+			raceAlloc(p, uintptr(n))
+			b := bytesAt(p, n)
+			if zero {
+				clear(b)
+			}
+			return b, nil
+		}
+	}
 	if sizeclass.MaxSmall < n && n <= mcache.MaxCachedLarge {
 		c := h.caches.Enter()
 		p := c.PopLarge(uintptr(n))

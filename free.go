@@ -34,9 +34,30 @@ func (h *Heap) Free(b []byte) {
 		}
 		h.caches.Leave(c)
 	}
-	if n != 0 && !h.freeLarge(p, n) {
+	if n != 0 && !h.freeTiny(p, n) && !h.freeLarge(p, n) {
 		h.free("Free", p, n)
 	}
+}
+
+// freeTiny gives back the tiny block of n bytes at p if it is one, live, and the P's cache has room for its
+// slot; it tells whether it did.
+func (h *Heap) freeTiny(p, n uintptr) bool {
+	if n >= smallest {
+		return false
+	}
+	freed := false
+	c := h.caches.Enter()
+	if a := h.key.ArenaOf(p); a != nil && c.HasRoom(mheap.Tiny) {
+		if e := a.Entry(p); e.Class() == mheap.Tiny {
+			raceFree(p, n)
+			state, last := e.TinyState(p), false
+			if freed, last = mheap.FreeTiny(state, p%mheap.TinySlot); freed {
+				c.PushTiny(p&^(mheap.TinySlot-1), state, n, last)
+			}
+		}
+	}
+	h.caches.Leave(c)
+	return freed
 }
 
 // freeLarge gives back the large block of n bytes at p if it is one, live, and of a length that the P's

@@ -27,6 +27,42 @@ func (c *Cache) PopTiny(n uintptr) uintptr {
 	return t.addr + t.left
 }
 
+// NextTiny shares out another slot, from the magazine, and ends the sharing out of the one before. It
+// tells whether the magazine had one.
+func (c *Cache) NextTiny() bool {
+	b := &c.bins[mheap.Tiny]
+	if b.top == b.base {
+		return false
+	}
+	b.top -= slotSize
+	next, t := *slotAt(b.top), c.tiny
+	mheap.OpenTiny(next.State)
+	c.tiny = tinyBlock{addr: next.Addr, state: next.State, left: mheap.TinySlot, frees: t.frees}
+	if t.addr != 0 && mheap.CloseTiny(t.state) {
+		c.keepTiny(t.addr, t.state)
+	}
+	return true
+}
+
+// PushTiny counts the free of a tiny block of n bytes, and when it was the last of the slot at addr, puts
+// the slot on the magazine, which has room.
+func (c *Cache) PushTiny(addr, state, n uintptr, last bool) {
+	c.bins[mheap.Tiny].requested -= n
+	c.tiny.frees++
+	if last {
+		c.keepTiny(addr, state)
+	}
+}
+
+// keepTiny puts a slot whose blocks are all gone on the magazine.
+func (c *Cache) keepTiny(addr, state uintptr) {
+	mheap.SetSlotState(state, mheap.Held)
+	b := &c.bins[mheap.Tiny]
+	s := slotAt(b.top)
+	s.Addr, s.State = addr, state
+	b.top += slotSize
+}
+
 // AllocTiny returns n bytes, TinyMax at most, for a noscan block: the way when PopTiny has none. A
 // new slot is shared out from now on, and the one before is closed. own is the caller's own cache, or
 // nil for its P's. The error is the operating system's.

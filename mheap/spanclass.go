@@ -60,7 +60,7 @@ func makeLayouts() (t [256]Layout) {
 		}
 		t[c<<1], t[c<<1|1] = l, l
 	}
-	t[Tiny] = Layout{magic: 1 << 32 / TinySlot, Bytes: TinySlot, Pages: 1, Slots: PageSize / TinySlot, stride: 2}
+	t[Tiny] = Layout{magic: 1 << 32 / TinySlot, Bytes: TinySlot, Pages: 1, Slots: PageSize / TinySlot, stride: tinyStride}
 	return t
 }
 

@@ -22,22 +22,12 @@ const (
 )
 
 // TinyBytes returns how many bytes a tiny block of n gets: 2, 4 or 8, to whose multiple it is aligned.
-func TinyBytes(n uintptr) uintptr {
-	switch {
-	case n <= 2:
-		return 2
-	case n <= 4:
-		return 4
-	}
-	return 8
-}
+func TinyBytes(n uintptr) uintptr { return uintptr(tinyBytes[n%uintptr(len(tinyBytes))]) }
 
-// OpenTiny begins to share out a slot that the caller has made Live.
-func OpenTiny(state uintptr) {
-	*byteAt(state + tinyAllocated) = 0
-	*byteAt(state + tinyFreed) = 0
-	*byteAt(state + tinyClosed) = 0
-}
+var tinyBytes = [TinyMax + 1]uint8{2, 2, 2, 4, 4, 8, 8, 8}
+
+// OpenTiny makes a slot that is the caller's Live, and begins to share it out.
+func OpenTiny(state uintptr) { *stateWordAt(state) = uint32(Live) << byteShift(state) }
 
 // AllocTiny notes that the block at offset in the slot is handed out. The caller shares it out.
 func AllocTiny(state, offset uintptr) {
@@ -89,6 +79,15 @@ func TinyBlocks(state uintptr) (n int) {
 	}
 	return n
 }
+
+// TinyState returns the address of the state of the tiny slot that p lies in. The page belongs to a span
+// of tiny slots.
+func (e Entry) TinyState(p uintptr) uintptr {
+	return uintptr(e>>16) + e.Offset(p)/TinySlot<<tinyStride
+}
+
+// tinyStride is the shift from a tiny slot's number to the offset of its state.
+const tinyStride = 2
 
 func tinyByte(w uint32, state, i uintptr) uint32 { return w >> byteShift(state+i) & 0xff }
 
