@@ -17,13 +17,13 @@ import "github.com/spanheap/spanheap/mheap"
 // Cache is one owner's slots. It lives off the Go heap and holds no Go pointers. Its owner alone
 // writes it, others read single words for statistics.
 type Cache struct {
-	id        int
-	countdown uintptr // bytes until the next tick
-	spent     uintptr // of the magazines' budget
-	large     largeSlots
-	tiny      tinyBlock
-
 	bins [256]bin // by span class; of this length so that looking one up needs no check
+
+	countdown uintptr // bytes until the next tick
+	id        int
+	spent     uintptr // of the magazines' budget
+	tiny      tinyBlock
+	large     largeSlots
 
 	trimmed [mheap.NumSpanClasses]uintptr // the bins' allocs when they were last looked at by trim
 }
