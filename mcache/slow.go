@@ -67,24 +67,38 @@ func (s *Set) Alloc(own *Cache, class mheap.SpanClass, n uintptr) (uintptr, erro
 			s.putBack(class, span)
 			return s.allocDirect(class, n)
 		}
-		if err := s.supply(own, c, class, span); err != nil {
+		if err := s.supply(own, c, class, span, (room+1)/2); err != nil {
 			return 0, err
 		}
 	}
 }
 
-// supply exchanges the span, which is used up, for one with room and leaves it with the caller's
-// cache.
-func (s *Set) supply(own, c *Cache, class mheap.SpanClass, span *mheap.Span) error {
-	span, err := s.centrals[class].Exchange(span)
+// maxSupply is how many slots an owner gets from the central at once, beside a span.
+const maxSupply = 16
+
+// supply exchanges the span, which is used up, for some slots or one with room, and leaves them with the
+// caller's cache.
+func (s *Set) supply(own, c *Cache, class mheap.SpanClass, span *mheap.Span, want uintptr) error {
+	var slots [maxSupply]mheap.Slot
+	n, span, err := s.centrals[class].Refill(span, slots[:min(want, maxSupply)])
 	if err != nil {
 		return err
 	}
 	c = s.again(own, c)
-	if b := &c.bins[class]; c != &nobody && b.span == nil {
+	b := &c.bins[class]
+	if uintptr(n) <= (b.end-b.top)/slotSize {
+		copy(slotsAt(b.top, uintptr(n)), slots[:n])
+		b.top += uintptr(n) * slotSize
+		b.filled += uintptr(n)
+		n = 0
+	}
+	if c != &nobody && b.span == nil {
 		b.span, span = span, nil
 	}
 	s.leave(own, c)
+	if n > 0 {
+		s.centrals[class].Return(slots[:n])
+	}
 	s.putBack(class, span)
 	s.watch()
 	return nil

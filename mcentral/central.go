@@ -33,7 +33,7 @@ type Central struct {
 	slots    uint64            // theirs
 	pages    uint64            // theirs
 	returned uint64            // slots given back, ever
-	direct   uint64            // slots taken by Take, ever
+	direct   uint64            // slots taken by Refill and Take, ever
 }
 
 // occupancies is how many lists the spans with room are kept in. Slots are taken from the fullest
@@ -79,6 +79,32 @@ func (c *Central) Exchange(old *mheap.Span) (*mheap.Span, error) {
 	c.count(s, 1)
 	c.mu.Unlock()
 	return s, nil
+}
+
+// Refill gives old back, if it is not nil, and returns slots for the caller to hold, or a span with room
+// that the caller holds from now on, or both: spans that have no more slots than dst has room for are
+// used up at once, so that a class whose free slots are scattered does not cost a call for each. On an
+// error, which is the operating system's, old has been given back all the same.
+func (c *Central) Refill(old *mheap.Span, dst []mheap.Slot) (n int, s *mheap.Span, err error) {
+	c.mu.Lock()
+	surplus := c.place(old)
+	for n < len(dst) {
+		if s = c.pick(); s == nil || int(s.Free()) > len(dst)-n {
+			break
+		}
+		n += s.Take(dst[n:])
+		c.place(s)
+		s = nil
+	}
+	c.direct += uint64(n)
+	c.mu.Unlock()
+	if surplus != nil {
+		c.heap.Free(surplus)
+	}
+	if n == 0 && s == nil {
+		s, err = c.Exchange(nil)
+	}
+	return n, s, err
 }
 
 // Put gives back a span that the caller held.
@@ -237,8 +263,8 @@ func (c *Central) unlist(s *mheap.Span) {
 // occupancy is the nonempty list for a span with some slots free, out of all: the last one, when all are.
 func occupancy(free, slots uint32) uint8 { return uint8((free*occupancies - 1) / slots) }
 
-// Usage counts the class's spans, the slots they hold, and the slots taken through Take and given
-// back: all that leaves and comes back otherwise, caches count.
+// Usage counts the class's spans, the slots they hold, and the slots taken through Refill and Take, and
+// given back: all that leaves and comes back otherwise, caches count.
 type Usage struct{ Spans, Slots, Pages, Returned, Direct uint64 }
 
 // Usage returns the counts.
