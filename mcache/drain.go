@@ -37,6 +37,9 @@ func (s *Set) watch() {
 	if committed-swept >= sweepGrowth && s.swept.CompareAndSwap(swept, committed) {
 		s.sweep()
 		s.trim()
+		for i := range s.centrals {
+			s.centrals[i].Unstash()
+		}
 	}
 }
 

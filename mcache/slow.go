@@ -146,7 +146,7 @@ func (s *Set) Free(own *Cache, class mheap.SpanClass, addr, state, n uintptr) {
 		copy(run[:], slotsAt(b.top, k))
 		c.Push(class, addr, state, n)
 		s.leave(own, c)
-		s.centrals[class].Return(run[:k])
+		s.centrals[class].Stash(run[:k])
 		return
 	}
 }

@@ -14,7 +14,7 @@ type Usage struct {
 	Bytes     uint64 // of the spans
 	Slots     uint64 // of the spans
 	InSpans   uint64 // slots
-	InCaches  uint64 // slots
+	InCaches  uint64 // slots, those on their way between caches among them
 	Live      uint64 // slots
 	Requested uint64 // bytes asked for, of the live blocks
 	Blocks    uint64 // live blocks: more than slots where these are shared
@@ -28,7 +28,7 @@ func (s *Set) Usage(class mheap.SpanClass) (u Usage) {
 	d := &s.direct[class]
 	out := uintptr(central.Direct - central.Returned)
 	requested, mallocs, frees := d.requested.Load(), d.allocs.Load(), d.frees.Load()
-	held := uintptr(0)
+	held := uintptr(central.Stashed)
 	s.each(func(c *Cache) {
 		b := &c.bins[class]
 		out += load(&b.taken)

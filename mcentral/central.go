@@ -2,9 +2,9 @@
 // class: the list of spans without room (empty), lists of spans with room (nonempty), and no list
 // for the spans that caches hold.
 //
-// Caches take whole spans to take slots from, and give slots back in runs. A slot that is given
-// back lies in its span again at once, whoever filled the span and whether that cache is ever used
-// again; a span that gets its first free slot goes to nonempty, and a span whose last slot comes
+// Caches take whole spans to take slots from, and give slots back in runs: some to a stash, where the next
+// cache finds them, the others to their spans, whoever filled these and whether that cache is ever used
+// again. A span that gets its first free slot goes to nonempty, and a span whose last slot comes
 // back returns to the page heap, but for one spare per class, so that a program that swings around
 // a boundary does not pay for it.
 package mcentral
@@ -28,12 +28,13 @@ type Central struct {
 	mu       lockrank.Mutex
 	empty    list
 	nonempty [occupancies]list // by occupancy, the fullest first
-	spares   int               // spans of nonempty whose slots are all in them
-	spans    uint64            // all of the class's spans, held ones too
-	slots    uint64            // theirs
-	pages    uint64            // theirs
-	returned uint64            // slots given back, ever
-	direct   uint64            // slots taken by Refill and Take, ever
+	stash    stash
+	spares   int    // spans of nonempty whose slots are all in them
+	spans    uint64 // all of the class's spans, held ones too
+	slots    uint64 // theirs
+	pages    uint64 // theirs
+	returned uint64 // slots given back, ever
+	direct   uint64 // slots taken by Refill and Take, ever
 }
 
 // occupancies is how many lists the spans with room are kept in. Slots are taken from the fullest
@@ -88,7 +89,8 @@ func (c *Central) Exchange(old *mheap.Span) (*mheap.Span, error) {
 func (c *Central) Refill(old *mheap.Span, dst []mheap.Slot) (n int, s *mheap.Span, err error) {
 	c.mu.Lock()
 	surplus := c.place(old)
-	for n < len(dst) {
+	stashed := c.stash.take(dst)
+	for n = stashed; n < len(dst); {
 		if s = c.pick(); s == nil || int(s.Free()) > len(dst)-n {
 			break
 		}
@@ -96,7 +98,7 @@ func (c *Central) Refill(old *mheap.Span, dst []mheap.Slot) (n int, s *mheap.Spa
 		c.place(s)
 		s = nil
 	}
-	c.direct += uint64(n)
+	c.direct += uint64(n - stashed)
 	c.mu.Unlock()
 	if surplus != nil {
 		c.heap.Free(surplus)
@@ -120,11 +122,17 @@ func (c *Central) Put(s *mheap.Span) {
 // Take takes up to len(dst) slots for a caller that holds no span, and returns how many: at least
 // one, or an error of the operating system's.
 func (c *Central) Take(dst []mheap.Slot) (int, error) {
+	c.mu.Lock()
+	n := c.stash.take(dst)
+	c.mu.Unlock()
+	if n > 0 {
+		return n, nil
+	}
 	s, err := c.Exchange(nil)
 	if err != nil {
 		return 0, err
 	}
-	n := s.Take(dst)
+	n = s.Take(dst)
 	c.mu.Lock()
 	c.direct += uint64(n)
 	surplus := c.place(s)
@@ -135,10 +143,56 @@ func (c *Central) Take(dst []mheap.Slot) (int, error) {
 	return n, nil
 }
 
+// Stash gives back slots, which the caller holds, for the next who asks: to the stash, else to their spans.
+func (c *Central) Stash(slots []mheap.Slot) {
+	c.mu.Lock()
+	stashed, none := c.stash.put(slots), c.stash.slots == nil
+	c.mu.Unlock()
+	if none {
+		stashed = c.openStash(slots)
+	}
+	if !stashed {
+		c.Return(slots)
+	}
+}
+
+// openStash makes the stash, if there is memory for it, and puts slots into it. It tells whether it did.
+func (c *Central) openStash(slots []mheap.Slot) bool {
+	room, err := c.heap.Meta().AllocSlots(stashRoom(c.class))
+	if err != nil {
+		return false
+	}
+	c.mu.Lock()
+	if c.stash.slots == nil {
+		c.stash.slots, room = room, nil
+	}
+	stashed := c.stash.put(slots)
+	c.mu.Unlock()
+	if room != nil {
+		c.heap.Meta().FreeSlots(room)
+	}
+	return stashed
+}
+
 // Return gives back slots, which the caller holds, to their spans.
 func (c *Central) Return(slots []mheap.Slot) {
-	var surplus *mheap.Span
 	c.mu.Lock()
+	surplus := c.give(slots)
+	c.mu.Unlock()
+	c.free(surplus)
+}
+
+// Unstash gives what is in the stash back to the spans.
+func (c *Central) Unstash() {
+	c.mu.Lock()
+	surplus := c.give(c.stash.all())
+	c.mu.Unlock()
+	c.free(surplus)
+}
+
+// give gives slots back to their spans. It returns the spans that are the class's no longer, linked by
+// Next, for the caller to free. The caller holds c.mu.
+func (c *Central) give(slots []mheap.Slot) (surplus *mheap.Span) {
 	c.returned += uint64(len(slots))
 	for len(slots) > 0 {
 		s := mheap.SpanOf(slots[0].Addr)
@@ -152,7 +206,11 @@ func (c *Central) Return(slots []mheap.Slot) {
 			surplus = freed
 		}
 	}
-	c.mu.Unlock()
+	return surplus
+}
+
+// free gives spans that are linked by Next back to the page heap.
+func (c *Central) free(surplus *mheap.Span) {
 	for surplus != nil {
 		next := surplus.Next
 		c.heap.Free(surplus)
@@ -160,8 +218,9 @@ func (c *Central) Return(slots []mheap.Slot) {
 	}
 }
 
-// Drain gives the spare spans back to the page heap.
+// Drain gives the stash back to the spans, and the spare spans to the page heap.
 func (c *Central) Drain() {
+	c.Unstash()
 	for {
 		c.mu.Lock()
 		var spare *mheap.Span
@@ -265,13 +324,13 @@ func occupancy(free, slots uint32) uint8 { return uint8((free*occupancies - 1) /
 
 // Usage counts the class's spans, the slots they hold, and the slots taken through Refill and Take, and
 // given back: all that leaves and comes back otherwise, caches count.
-type Usage struct{ Spans, Slots, Pages, Returned, Direct uint64 }
+type Usage struct{ Spans, Slots, Pages, Stashed, Returned, Direct uint64 }
 
 // Usage returns the counts.
 func (c *Central) Usage() Usage {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return Usage{c.spans, c.slots, c.pages, c.returned, c.direct}
+	return Usage{c.spans, c.slots, c.pages, uint64(c.stash.n), c.returned, c.direct}
 }
 
 // Verify checks every span on a list: that it is on the list where it belongs, and that its slots'
@@ -308,6 +367,11 @@ func (c *Central) Verify() (listed uint64, err error) {
 	for i := range c.nonempty {
 		if err := check(&c.nonempty[i], uint8(i)+1); err != nil {
 			return listed, err
+		}
+	}
+	for _, slot := range c.stash.slots[:c.stash.n] {
+		if state := mheap.SlotState(slot.State); state <= mheap.Live {
+			return listed, fmt.Errorf("class %d: the stash has slot %#x, whose state is %#x", c.class, slot.Addr, state)
 		}
 	}
 	if spares != c.spares {

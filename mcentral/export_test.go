@@ -1,5 +1,11 @@
 package mcentral
 
+import (
+	"slices"
+
+	"github.com/spanheap/spanheap/mheap"
+)
+
 const MaxSpares = maxSpares
 
 // Lists returns how many spans lie on the list without room, and on all lists with room together.
@@ -18,3 +24,6 @@ func (l *list) length() (n int) {
 	}
 	return n
 }
+
+// Stashed returns the slots in the stash.
+func (c *Central) Stashed() []mheap.Slot { return slices.Clone(c.stash.slots[:c.stash.n]) }

@@ -30,7 +30,7 @@ func TestListsAfterRandomOperations(t *testing.T) {
 		}
 		for range 1500 {
 			i := random.IntN(len(held))
-			switch random.IntN(6) {
+			switch random.IntN(8) {
 			case 0:
 				held[i] = r.exchange(held[i])
 			case 1:
@@ -48,18 +48,29 @@ func TestListsAfterRandomOperations(t *testing.T) {
 				n, err := r.Take(dst)
 				require.NoError(t, err)
 				keep(dst[:n])
-			case 4:
+			case 4, 6:
 				random.Shuffle(len(out), func(i, j int) { out[i], out[j] = out[j], out[i] })
 				n := random.IntN(len(out) + 1)
 				for _, slot := range out[:n] {
 					delete(owned, slot.Addr)
 				}
-				r.Return(out[:n])
+				if random.IntN(2) == 0 {
+					r.Return(out[:n])
+				} else {
+					r.Stash(out[:n])
+				}
 				out = out[n:]
+			case 7:
+				dst := make([]mheap.Slot, random.IntN(9))
+				n, span, err := r.Refill(held[i], dst)
+				require.NoError(t, err)
+				require.True(t, n > 0 || span.Free() > 0)
+				held[i] = span
+				keep(dst[:n])
 			case 5:
 				r.Drain()
 			}
-			spans := bySpan(out)
+			spans := bySpan(append(r.Stashed(), out...))
 			holding := 0
 			for _, s := range held {
 				if s != nil {
@@ -106,11 +117,13 @@ func TestManyTakeAndReturnAtOnce(t *testing.T) {
 						}
 						if n == 0 {
 							var err error
-							span, err = r.Exchange(span)
+							n, span, err = r.Refill(span, dst[:])
 							if !assert.NoError(t, err) {
 								return
 							}
-							n = span.Take(dst[:])
+							if n == 0 {
+								n = span.Take(dst[:])
+							}
 						}
 					}
 					// Most slots come back by other hands than those that took them.
@@ -124,7 +137,11 @@ func TestManyTakeAndReturnAtOnce(t *testing.T) {
 							run = append(run, *other)
 						}
 					}
-					r.Return(run)
+					if random.IntN(2) == 0 {
+						r.Return(run)
+					} else {
+						r.Stash(run)
+					}
 					if random.IntN(50) == 0 {
 						r.Drain()
 						runtime.Gosched()

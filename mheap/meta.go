@@ -82,6 +82,18 @@ func (m *Meta) Free(p, n uintptr) {
 	m.mu.Unlock()
 }
 
+// AllocSlots returns n slots, all 0. Its error wraps the operating system's.
+func (m *Meta) AllocSlots(n int) ([]Slot, error) {
+	p, err := m.Alloc(uintptr(n) * slotSize)
+	if err != nil {
+		return nil, err
+	}
+	return slotsAt(p, n), nil
+}
+
+// FreeSlots takes back what AllocSlots returned.
+func (m *Meta) FreeSlots(slots []Slot) { m.Free(addressOfSlots(slots), uintptr(len(slots))*slotSize) }
+
 // Backed returns how many bytes of memory the metadata has, and how many bytes of address space.
 func (m *Meta) Backed() (backed, reserved uint64) {
 	m.mu.Lock()

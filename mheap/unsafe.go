@@ -34,5 +34,11 @@ const arenaRecordSize = unsafe.Sizeof(Arena{})
 
 func addressOfArena(a *Arena) uintptr { return uintptr(unsafe.Pointer(a)) }
 
+const slotSize = unsafe.Sizeof(Slot{})
+
+func slotsAt(p uintptr, n int) []Slot { return unsafe.Slice((*Slot)(pointer(p)), n) }
+
+func addressOfSlots(slots []Slot) uintptr { return uintptr(unsafe.Pointer(unsafe.SliceData(slots))) }
+
 // quadAt is the eight states at p, which is a multiple of eight.
 func quadAt(p uintptr) *uint64 { return (*uint64)(pointer(p)) }
