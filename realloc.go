@@ -33,7 +33,16 @@ func (h *Heap) Realloc(b []byte, n int) ([]byte, error) {
 		}
 		return grown, nil
 	}
-	q, err := h.allocate(uintptr(n), e.Class().Noscan(), false)
+	if e.Class().Noscan() {
+		moved, err := h.AllocUninit(n)
+		if err != nil {
+			return nil, err
+		}
+		clear(moved[copy(moved, b):])
+		h.Free(b)
+		return moved, nil
+	}
+	q, err := h.allocate(uintptr(n), false, false)
 	if err != nil {
 		return nil, err
 	}
