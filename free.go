@@ -163,7 +163,7 @@ func lookUp(p uintptr) (mheap.Entry, MisuseKind) {
 		return e, tinyKind(state, p%mheap.TinySlot)
 	case !first:
 		return e, InteriorAddress
-	case mheap.SlotState(state) != mheap.Live:
+	case !mheap.Allocated(mheap.SlotState(state)):
 		return e, DoubleFree
 	}
 	return e, 0

@@ -19,11 +19,10 @@ func (s *Set) Verify() error {
 		c := &counts[span.Class()]
 		c.spans++
 		if span.Class().Large() {
-			switch mheap.SlotState(span.States()) {
-			case mheap.Live:
+			if mheap.Allocated(mheap.SlotState(span.States())) {
 				c.live++
 				c.liveBytes += uint64(span.Bytes())
-			default:
+			} else {
 				c.held++
 			}
 			return

@@ -370,7 +370,7 @@ func (c *Central) Verify() (listed uint64, err error) {
 		}
 	}
 	for _, slot := range c.stash.slots[:c.stash.n] {
-		if state := mheap.SlotState(slot.State); state <= mheap.Live {
+		if state := mheap.SlotState(slot.State); state <= mheap.Live || state >= mheap.Noted {
 			return listed, fmt.Errorf("class %d: the stash has slot %#x, whose state is %#x", c.class, slot.Addr, state)
 		}
 	}

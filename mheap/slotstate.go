@@ -11,8 +11,12 @@ import (
 //	Held    a cache, or a goroutine on its way     its owner: store Live (Alloc), InSpan (return)
 //	        to or from one, has it
 //	Live    a caller has it                        whoever frees it: an atomic add of 1 makes it Held
+//	Noted   a caller has it, and the heap keeps    whoever frees it: a compare-and-swap to Held
+//	        a note of the block
 //
-// Any value below Live is InSpan, any above it Held. Of all who free one block at the same moment
+// Any value below Live is InSpan, any between Live and Noted Held, any above Noted is Noted. A block is
+// Noted from the start or never: the store of Live is followed by that of Noted before the caller has it.
+// What frees Live blocks only, the fast paths, leaves Noted ones to what looks for the note. Of all who free one block at the same moment
 // exactly one sees the byte go from Live to Live+1. The others' adds, and that of one who saw the
 // block Live and was overtaken by all that became of it, leave a Held or InSpan byte what it is; the
 // next store sets it right. Stores are plain: only the slot's owner stores, and owning it passes on
@@ -26,7 +30,11 @@ const (
 	InSpan uint8 = 0
 	Live   uint8 = 0x40
 	Held   uint8 = 0x41
+	Noted  uint8 = 0xc0
 )
+
+// Allocated tells whether a caller has the slot of the state.
+func Allocated(state uint8) bool { return state == Live || state >= Noted }
 
 // SlotState returns the state at address p.
 func SlotState(p uintptr) uint8 { return *byteAt(p) }
@@ -39,4 +47,18 @@ func SetSlotState(p uintptr, state uint8) { *byteAt(p) = state }
 func FreeSlot(p uintptr) bool {
 	shift := byteShift(p)
 	return uint8(atomic.AddUint32(stateWordAt(p), 1<<shift)>>shift) == Held
+}
+
+// FreeNoted makes the state at p Held if it is Noted, and tells whether it was.
+func FreeNoted(p uintptr) bool {
+	word, shift := stateWordAt(p), byteShift(p)
+	for {
+		old := atomic.LoadUint32(word)
+		if uint8(old>>shift) < Noted {
+			return false
+		}
+		if atomic.CompareAndSwapUint32(word, old, old&^(0xff<<shift)|uint32(Held)<<shift) {
+			return true
+		}
+	}
 }

@@ -49,11 +49,13 @@ func inStep(n, rounds int, begin func(round int), f func(g, round int), end func
 	all.Wait()
 }
 
-// what says which of the three states a byte is.
+// what says which of the states a byte is.
 func what(p uintptr) string {
 	switch state := mheap.SlotState(p); {
 	case state < mheap.Live:
 		return "in span"
+	case state >= mheap.Noted:
+		return "noted"
 	case state > mheap.Live:
 		return "held"
 	}
@@ -155,4 +157,32 @@ func TestASlotIsStoredWhileItsNeighbourIsFreed(t *testing.T) {
 			}
 		}
 	}, func(int) {})
+}
+
+// TestOneOfManyFreesANotedSlot: the neighbours' states in the word come and go meanwhile.
+func TestOneOfManyFreesANotedSlot(t *testing.T) {
+	base := states(t, 64)
+	var won atomic.Int32
+	inStep(4, 2000, func(int) {
+		won.Store(0)
+		for i := range uintptr(4) {
+			mheap.SetSlotState(base+i, mheap.Live)
+		}
+		mheap.SetSlotState(base+1, mheap.Noted)
+	}, func(g, _ int) {
+		if g == 0 {
+			require.True(t, mheap.FreeSlot(base))
+		}
+		if mheap.FreeNoted(base + 1) {
+			won.Add(1)
+		}
+		if g == 1 {
+			require.True(t, mheap.FreeSlot(base+2))
+		}
+	}, func(int) {
+		require.EqualValues(t, 1, won.Load())
+		require.Equal(t, []string{"held", "held", "held", "live"}, []string{what(base), what(base + 1), what(base + 2), what(base + 3)})
+	})
+	require.False(t, mheap.FreeNoted(base+3), "live, not noted")
+	require.Equal(t, "live", what(base+3))
 }

@@ -45,13 +45,13 @@ func (s *Span) Give(run []Slot) (n int) {
 // Rewind makes Take look at every slot again.
 func (s *Span) Rewind() { s.Cursor = 0 }
 
-// Count returns how many of the span's slots are in the span, held and live.
+// Count returns how many of the span's slots are in the span, held and live, noted ones among these.
 func (s *Span) Count() (inSpan, held, live uint32) {
 	for i := uintptr(0); i < uintptr(s.slots); i++ {
 		switch state := *byteAt(s.State(i)); {
 		case state < Live:
 			inSpan++
-		case state == Live:
+		case Allocated(state):
 			live++
 		default:
 			held++
