@@ -20,7 +20,7 @@ import (
 type Local struct {
 	use     localUse
 	cache   *mcache.Cache // nil after Close
-	key     mheap.Key // the heap's
+	key     mheap.Key     // the heap's
 	heap    *Heap
 	cleanup runtime.Cleanup
 }

@@ -23,7 +23,7 @@ type Set struct {
 	locks    ownerLocks
 	ticks    atomic.Uint32
 	swept    atomic.Uint64 // bytes the heap had committed when it was swept for its growth
-	known    atomic.Int32 // the most owners there were since the caches were swept
+	known    atomic.Int32  // the most owners there were since the caches were swept
 
 	mu     lockrank.Mutex     // guards what follows, and who is in caches
 	closed bool               // nothing is given back any more

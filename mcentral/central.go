@@ -290,11 +290,25 @@ func (c *Central) spanPages() uintptr {
 	for c.class.SlotsIn(npages) < longSlots && 2*npages<<mheap.PageShift <= longBytes && uint64(2*npages*longShare) <= c.pages {
 		npages *= 2
 	}
-	return npages
+	return c.leastTail(npages)
 }
 
-// A span grows no longer when it has longSlots slots or longBytes bytes, and is at most one part in
-// longShare of the class's pages.
+// leastTail returns the length, npages or up to a quarter more, whose tail is the least part of it.
+func (c *Central) leastTail(npages uintptr) uintptr {
+	tail := func(n uintptr) uintptr {
+		return n<<mheap.PageShift - uintptr(c.class.SlotsIn(n))*c.class.Layout().Bytes
+	}
+	best := npages
+	for n := npages + 1; n <= npages+npages/4; n++ {
+		if tail(n)*best < tail(best)*n {
+			best = n
+		}
+	}
+	return best
+}
+
+// A span grows no longer when it has longSlots slots or longBytes bytes, and is about one part in
+// longShare of the class's pages at most.
 const (
 	longSlots = 64
 	longBytes = 64 << 10

@@ -78,14 +78,14 @@ func TestTheOffsetInASpan(t *testing.T) {
 	}
 }
 
-// spanLengths calls f for a span of every length that spans of the class have, in a heap of its own.
+// spanLengths calls f for spans of the class, from the shortest to the longest, in a heap of their own.
 func spanLengths(t *testing.T, class mheap.SpanClass, f func(*mheap.Span)) {
 	r := newRig(t, 4<<10)
-	for npages := uintptr(class.Layout().Pages); npages*mheap.PageSize <= mheap.MaxSpanBytes; npages *= 2 {
+	for npages := uintptr(class.Layout().Pages); npages*mheap.PageSize <= mheap.MaxSpanBytes; npages += (npages + 1) / 2 {
 		s, err := r.Alloc(npages, class, 0)
 		require.NoError(t, err)
 		require.Equal(t, class.SlotsIn(npages), s.Slots())
-		require.Less(t, s.Bytes()-uintptr(s.Slots())*class.Layout().Bytes, class.Layout().Bytes)
+		require.Less(t, s.Bytes()-uintptr(s.Slots())*class.Layout().Bytes, class.Layout().Bytes, "no room for another slot")
 		f(s)
 		for i := range uintptr(s.Slots()) {
 			mheap.SetSlotState(s.State(i), mheap.InSpan)

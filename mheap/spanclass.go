@@ -96,7 +96,7 @@ func (sc SpanClass) Layout() *Layout { return &layouts[sc] }
 // error, below 2^-32 of the slot's size, adds up to less than a slot's reciprocal.
 const MaxSpanBytes = 128 << 10
 
-// SlotsIn returns how many slots a span of npages is cut into: a multiple of the class's pages, of
+// SlotsIn returns how many slots a span of npages is cut into: no fewer than the class's pages, and
 // MaxSpanBytes at most; any for a large object.
 func (sc SpanClass) SlotsIn(npages uintptr) uint32 {
 	l := sc.Layout()
@@ -106,10 +106,14 @@ func (sc SpanClass) SlotsIn(npages uintptr) uint32 {
 	return uint32(npages << PageShift / l.Bytes)
 }
 
-// stateBytes returns how long the states of a span of npages are. A place behind the last slot's keeps
-// addresses in the span's tail from leading past the end.
+// stateBytes returns how long the states of a span of npages are. Where the span has a tail, a place behind
+// the last slot's keeps addresses in it from leading past the end.
 func (sc SpanClass) stateBytes(npages uintptr) uintptr {
-	return uintptr(sc.SlotsIn(npages)+1) << sc.Layout().stride
+	l, places := sc.Layout(), uintptr(sc.SlotsIn(npages))
+	if places*l.Bytes < npages<<PageShift {
+		places++
+	}
+	return places << l.stride
 }
 
 // Slot returns which slot the byte at offset in the span lies in, and whether the slot begins there.
