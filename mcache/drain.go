@@ -30,18 +30,24 @@ func (s *Set) tick() {
 	}
 }
 
-// watch sweeps when the heap has taken sweepGrowth of memory since it was last swept: what lies in caches
-// that are not in use might have done instead.
+// watch looks for what lies idle in caches and stashes when the heap has taken more memory: what lies there
+// might have done instead. The larger the heap, the more it takes between two looks.
 func (s *Set) watch() {
 	committed, swept := s.heap.Committed(), s.swept.Load()
-	if committed-swept >= sweepGrowth && s.swept.CompareAndSwap(swept, committed) {
-		s.sweep()
-		s.trim()
-		for i := range s.centrals {
-			s.centrals[i].Unstash()
-		}
+	if committed-swept < max(leastGrowth, swept/growthShare) || !s.swept.CompareAndSwap(swept, committed) {
+		return
+	}
+	s.sweep()
+	s.trim()
+	for i := range s.centrals {
+		s.centrals[i].Unstash()
 	}
 }
+
+const (
+	leastGrowth = 128 << 10
+	growthShare = 64
+)
 
 // trim gives back what the caller's cache holds of classes that it has not allocated from since it was
 // trimmed before.
@@ -72,9 +78,6 @@ func (s *Set) trim() {
 		}
 	}
 }
-
-// sweepGrowth bounds how often a heap that grows is swept.
-const sweepGrowth = 1 << 19
 
 // sweep empties the caches of owners that are gone, because GOMAXPROCS shrank, or that have neither
 // allocated nor freed since the sweep before.

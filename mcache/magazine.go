@@ -20,7 +20,7 @@ const (
 	runBytes = 64 << 10
 
 	// budget bounds the bytes of slots that a cache's magazines have room for beyond their fillBytes.
-	budget = 512 << 10
+	budget = 2 << 20
 	// swingBytes bounds one magazine's part of it.
 	swingBytes = budget / 2
 )
