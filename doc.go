@@ -13,7 +13,8 @@
 //	slot        one object's place in a span, with a byte of state outside it
 //	magazine    a stack of free slots of one span class
 //	mcache      one owner's magazines and the spans that fill them, used without a lock; the owner is a P
-//	mcentral    all spans of one span class: the lists with room (nonempty), the list without (empty)
+//	stash       a bounded stack of free slots on their way from one mcache to the next
+//	mcentral    all spans of one span class: the lists with room (nonempty), the list without (empty); a stash
 //	mheap       all pages: the tree of free spans that are backed (free), of those given back (scav)
 //
 // # Layers
@@ -31,13 +32,13 @@
 //  2. The goroutine is pinned to its P, a slot popped from the P's magazine of the class, its state
 //     set to Live by a plain store, and the goroutine unpinned. No lock, no atomic read-modify-write.
 //  3. The magazine is empty: still pinned, it is filled from the P's span of the class.
-//  4. The span is used up: unpinned, it is exchanged at the mcentral for the fullest span with room;
-//     pinned again, perhaps to another P, everything is looked at again.
+//  4. The span is used up: unpinned, it is exchanged at the mcentral for slots of the stash, or the fullest
+//     spans with room; pinned again, perhaps to another P, everything is looked at again.
 //  5. No span has room: the mheap takes the smaller best fit of its two trees, joins neighbours when
 //     nothing fits, grows by an arena when that fails too. Memory is committed when it is first used.
 //
-// Objects above 32 KiB come from the mheap, through a few spans that each P keeps of those it freed.
-// Noscan blocks under 8 bytes share 16-byte slots.
+// Objects above 32 KiB come from the mheap, up to 256 KiB through a few that each P keeps of those it freed.
+// Noscan blocks under 8 bytes share 16-byte slots. Spans are longer, the more spans their class has.
 //
 // # The life of a free
 //
@@ -46,14 +47,14 @@
 //  2. One atomic add takes the state from Live to Held; of several goroutines that free one block
 //     one sees it happen, the others panic with a MisuseError.
 //  3. Pinned, the slot is pushed onto the P's magazine: whoever frees, it is his P's next allocation.
-//  4. The magazine is full: it grows, if it ran empty since it last was; or a run of slots goes back to
-//     the spans, under the mcentral's lock. A span with its first free slot becomes nonempty, one
-//     with its last slot back goes to the mheap, but for a spare one per class.
+//  4. The magazine is full: it grows, if it ran empty since it last was; or a run of slots goes to the
+//     mcentral, to its stash, or when that is full to their spans. A span with its first free slot becomes
+//     nonempty, one with its last slot back goes to the mheap, but for a spare one per class.
 //
 // So what a P holds is bounded, whoever allocates and whoever frees. Caches of Ps that are idle or
 // that GOMAXPROCS took away, and all caches on Release, are emptied by others: who enters such a
 // cache finds an empty one in its place, and once the world has been stopped nobody is in it any
-// more. A Local is a cache whose owner is one goroutine, which need not be pinned.
+// more. A heap that grows first looks for what lies idle in caches and stashes. A Local is a cache whose owner is one goroutine, which need not be pinned.
 //
 // # The sum that closes
 //
