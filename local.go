@@ -98,9 +98,6 @@ func (l *Local) allocBytes(n int, zero bool) ([]byte, error) {
 		if n >= smallest {
 			return h.caches.Alloc(c, mheap.SmallNoscan(size), size)
 		}
-		if p := c.PopTiny(size); p != 0 {
-			return p, nil
-		}
 		return h.caches.AllocTiny(c, size)
 	})
 	runtime.KeepAlive(l)

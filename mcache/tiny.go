@@ -67,6 +67,15 @@ func (c *Cache) keepTiny(addr, state uintptr) {
 // new slot is shared out from now on, and the one before is closed. own is the caller's own cache, or
 // nil for its P's. The error is the operating system's.
 func (s *Set) AllocTiny(own *Cache, n uintptr) (uintptr, error) {
+	c := s.enter(own)
+	p := c.PopTiny(n)
+	if p == 0 && c.NextTiny() {
+		p = c.PopTiny(n)
+	}
+	s.leave(own, c)
+	if p != 0 {
+		return p, nil
+	}
 	addr, err := s.Alloc(own, mheap.Tiny, n) // the slot, and the count of its first block
 	if err != nil {
 		return 0, err
@@ -77,7 +86,7 @@ func (s *Set) AllocTiny(own *Cache, n uintptr) (uintptr, error) {
 	mheap.AllocTiny(state, left)
 
 	t := tinyBlock{addr: addr, state: state, left: left}
-	c := s.enter(own)
+	c = s.enter(own)
 	if c != &nobody {
 		t.frees = c.tiny.frees
 		c.tiny, t = t, c.tiny

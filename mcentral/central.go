@@ -184,6 +184,9 @@ func (c *Central) Return(slots []mheap.Slot) {
 
 // Unstash gives what is in the stash back to the spans.
 func (c *Central) Unstash() {
+	if !c.stash.used.Load() {
+		return
+	}
 	c.mu.Lock()
 	surplus := c.give(c.stash.all())
 	c.mu.Unlock()

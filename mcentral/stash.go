@@ -1,6 +1,10 @@
 package mcentral
 
-import "github.com/spanheap/spanheap/mheap"
+import (
+	"sync/atomic"
+
+	"github.com/spanheap/spanheap/mheap"
+)
 
 // stash is a stack of slots that caches gave back and that are not in their spans yet, so that what one
 // cache has too much of goes to the next that has too little without a look at the spans. The slots are
@@ -9,6 +13,7 @@ import "github.com/spanheap/spanheap/mheap"
 type stash struct {
 	slots []mheap.Slot // off the Go heap; nil before the first use
 	n     int          // how many there are
+	used  atomic.Bool  // whether there may be any, for who does not hold the central's lock
 }
 
 const (
@@ -27,6 +32,7 @@ func (t *stash) put(slots []mheap.Slot) bool {
 		return false
 	}
 	t.n += copy(t.slots[t.n:], slots)
+	t.used.Store(t.n > 0)
 	return true
 }
 
@@ -41,5 +47,6 @@ func (t *stash) take(dst []mheap.Slot) int {
 func (t *stash) all() []mheap.Slot {
 	n := t.n
 	t.n = 0
+	t.used.Store(false)
 	return t.slots[:n]
 }
