@@ -11,6 +11,7 @@ package mcentral
 
 import (
 	"fmt"
+	"sync/atomic"
 
 	"github.com/spanheap/spanheap/internal/lockrank"
 	"github.com/spanheap/spanheap/mheap"
@@ -24,6 +25,7 @@ import (
 type Central struct {
 	heap  *mheap.Heap
 	class mheap.SpanClass
+	begun atomic.Bool // whether the class has had a span
 
 	mu       lockrank.Mutex
 	empty    list
@@ -75,6 +77,7 @@ func (c *Central) Exchange(old *mheap.Span) (*mheap.Span, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.begun.Store(true)
 	c.mu.Lock()
 	s.Held = true
 	c.count(s, 1)
@@ -223,6 +226,9 @@ func (c *Central) free(surplus *mheap.Span) {
 
 // Drain gives the stash back to the spans, and the spare spans to the page heap.
 func (c *Central) Drain() {
+	if !c.begun.Load() {
+		return
+	}
 	c.Unstash()
 	for {
 		c.mu.Lock()
