@@ -1,7 +1,7 @@
 // Package arena is the address space under spanheap, and the only code of the module that talks to
 // the operating system. Three things, each standing on the one before:
 //
-//	System   what an operating system gives: four verbs on ranges of addresses
+//	System   what an operating system gives: verbs on ranges of addresses
 //	Region   one arena: how far from its base it is ready for use
 //	Space    all arenas of the process: reserves them, keeps those given back, hands them out again
 //

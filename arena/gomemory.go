@@ -103,3 +103,11 @@ func (g *goMemory) Decommit(addr, size uintptr) error {
 	clear(bytesOf(addr, size))
 	return nil
 }
+
+// Move is not to be had: Go memory stays where it is.
+func (g *goMemory) Move(dst, src, size uintptr) error { return unsupported("move", src, size) }
+
+// Advise is not to be had: Go memory is the Go runtime's to advise.
+func (g *goMemory) Advise(a Advice, addr, size uintptr) error {
+	return unsupported(a.String(), addr, size)
+}

@@ -9,7 +9,8 @@ import "fmt"
 //	│ Ready: usable   │ Reserved: never  │
 //	│ or given back   │ touched          │
 //
-// The committed part grows from the base and never shrinks, so an arena is at most two mappings.
+// The committed part grows from the base and never shrinks, so an arena is at most two mappings, and a few more
+// for ranges that memory was moved to.
 type Region struct {
 	Base  uintptr // first address, a multiple of Size
 	Ready uintptr // the mark: everything below has been committed, nothing at or above it has

@@ -151,3 +151,61 @@ func TestVerbsOnRangesThatDoNotOverlapMayRunTogether(t *testing.T) {
 		all.Wait()
 	})
 }
+
+// movable reports whether s can move at all: an error other than errors.ErrUnsupported fails the test.
+func movable(t *testing.T, s arena.System) bool {
+	page := s.PageSize()
+	base := reserved(t, s, 4)
+	require.NoError(t, s.Commit(base, 4*page))
+	err := s.Move(base, base+2*page, page)
+	if err != nil {
+		require.ErrorIs(t, err, errors.ErrUnsupported)
+	}
+	return err == nil
+}
+
+func TestMovedMemoryIsElsewhereAndLeavesZeros(t *testing.T) {
+	eachSystem(t, func(t *testing.T, s arena.System) {
+		if !movable(t, s) {
+			return
+		}
+		page := s.PageSize()
+		base := reserved(t, s, 16)
+		require.NoError(t, s.Commit(base, 16*page))
+		for round := range byte(3) { // from a range that was moved to, too
+			fill(base, 16*page, 7+round)
+			fill(base+page, 3*page, 8+round)
+			require.NoError(t, s.Move(base+9*page, base+page, 3*page))
+			requireAll(t, 7+round, base, page)
+			requireAll(t, 0, base+page, 3*page)
+			requireAll(t, 7+round, base+4*page, 5*page)
+			requireAll(t, 8+round, base+9*page, 3*page)
+			requireAll(t, 7+round, base+12*page, 4*page)
+
+			fill(base+page, 3*page, 20)
+			requireAll(t, 8+round, base+9*page, 3*page)
+			require.NoError(t, s.Move(base+page, base+9*page, 3*page))
+			requireAll(t, 8+round, base+page, 3*page)
+			requireAll(t, 0, base+9*page, 3*page)
+		}
+		require.NoError(t, s.Decommit(base, 16*page))
+		requireAll(t, 0, base, 16*page)
+	})
+}
+
+func TestAdviceChangesNoContents(t *testing.T) {
+	eachSystem(t, func(t *testing.T, s arena.System) {
+		base, err := s.Reserve(0, 2*arena.Size)
+		require.NoError(t, err)
+		base = (base + arena.HugePage - 1) &^ (arena.HugePage - 1)
+		require.NoError(t, s.Commit(base, arena.HugePage))
+		fill(base, arena.HugePage/2, 7)
+		for _, a := range []arena.Advice{arena.HugeOn, arena.HugeNow, arena.HugeOff} {
+			if err := s.Advise(a, base, arena.HugePage); err != nil {
+				require.ErrorContains(t, err, a.String())
+			}
+			requireAll(t, 7, base, arena.HugePage/2)
+			requireAll(t, 0, base+arena.HugePage/2, arena.HugePage/2)
+		}
+	})
+}

@@ -33,6 +33,12 @@ func TestFakeReportsEveryBreach(t *testing.T) {
 		"part of a page":           {func(f *arenatest.Fake) error { return f.Decommit(base, page/2) }, "not whole pages of 4096 bytes"},
 		"no page at all":           {func(f *arenatest.Fake) error { return f.Unreserve(base+2*page, 0) }, "not whole pages of 4096 bytes"},
 		"reserve of part of pages": {func(f *arenatest.Fake) error { _, err := f.Reserve(0, page+1); return err }, "not whole pages of 4096 bytes"},
+		"move of Reserved":         {func(f *arenatest.Fake) error { return f.Move(base, base+2*page, page) }, "Move of 4096 bytes from 0x40002000 to 0x40000000: the page at 0x40002000 is Reserved"},
+		"move to Reserved":         {func(f *arenatest.Fake) error { return f.Move(base+page, base, 2*page) }, "the page at 0x40002000 is Reserved"},
+		"move onto itself":         {func(f *arenatest.Fake) error { return f.Move(base, base, page) }, "the ranges overlap"},
+		"move of a part of a page": {func(f *arenatest.Fake) error { return f.Move(base, base+page+1, page) }, "not whole pages of 4096 bytes"},
+		"advice for foreign pages": {func(f *arenatest.Fake) error { return f.Advise(arena.HugeOn, base, arena.HugePage) }, "Advise of huge pages on for 2097152 bytes at 0x40000000: the page at 0x40008000 is None"},
+		"advice for small pages":   {func(f *arenatest.Fake) error { return f.Advise(arena.HugeOff, base, page) }, "not whole huge pages"},
 		"hint inside a page":       {func(f *arenatest.Fake) error { _, err := f.Reserve(base+1, page); return err }, "not whole pages of 4096 bytes"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -23,18 +23,20 @@ const (
 	Unreserve
 	Commit
 	Decommit
+	Move
+	Advise
 	verbs
 )
 
-var verbNames = [verbs]string{"Reserve", "Unreserve", "Commit", "Decommit"}
+var verbNames = [verbs]string{"Reserve", "Unreserve", "Commit", "Decommit", "Move", "Advise"}
 
 // String returns the verb's name.
 func (v Verb) String() string { return verbNames[v] }
 
 // Verbs returns all verbs.
-func Verbs() []Verb { return []Verb{Reserve, Unreserve, Commit, Decommit} }
+func Verbs() []Verb { return []Verb{Reserve, Unreserve, Commit, Decommit, Move, Advise} }
 
-// Call is one call of a verb. For Reserve, Addr is the hint.
+// Call is one call of a verb. For Reserve, Addr is the hint, for Move the source.
 type Call struct {
 	Verb       Verb
 	Addr, Size uintptr
@@ -115,6 +117,22 @@ func (f *Faulty) Decommit(addr, size uintptr) error {
 		return err
 	}
 	return f.system.Decommit(addr, size)
+}
+
+// Move refuses, or moves in the System below.
+func (f *Faulty) Move(dst, src, size uintptr) error {
+	if err := f.admit(Move, src, size); err != nil {
+		return err
+	}
+	return f.system.Move(dst, src, size)
+}
+
+// Advise refuses, or advises the System below.
+func (f *Faulty) Advise(a arena.Advice, addr, size uintptr) error {
+	if err := f.admit(Advise, addr, size); err != nil {
+		return err
+	}
+	return f.system.Advise(a, addr, size)
 }
 
 // admit counts the call and asks the rule.

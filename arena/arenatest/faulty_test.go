@@ -3,6 +3,7 @@ package arenatest_test
 import (
 	"testing"
 
+	"github.com/spanheap/spanheap/arena"
 	"github.com/spanheap/spanheap/arena/arenatest"
 	"github.com/stretchr/testify/require"
 )
@@ -62,9 +63,14 @@ func TestFaultyPassesEverythingOn(t *testing.T) {
 	require.NoError(t, f.Commit(addr, 2*16384))
 	require.NoError(t, f.Decommit(addr, 16384))
 	require.NoError(t, f.Unreserve(addr+3*16384, 16384))
+	require.NoError(t, f.Move(addr, addr+16384, 16384))
+	big, err := f.Reserve(1<<31, arena.HugePage)
+	require.NoError(t, err)
+	require.NoError(t, f.Advise(arena.HugeOn, big, arena.HugePage))
+	require.NoError(t, f.Unreserve(big, arena.HugePage))
 	require.EqualValues(t, 2*16384, fake.Bytes(arenatest.Ready))
 	require.EqualValues(t, 16384, fake.Bytes(arenatest.Reserved))
 	for _, v := range arenatest.Verbs() {
-		require.Equal(t, 1, f.Calls(v), v)
+		require.NotZero(t, f.Calls(v), v)
 	}
 }

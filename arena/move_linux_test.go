@@ -1,0 +1,70 @@
+package arena_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/spanheap/spanheap/arena"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+)
+
+func TestMovedMemoryIsResidentOnce(t *testing.T) {
+	r, s := mappedArena(t)
+	if !movable(t, s) {
+		return
+	}
+	require.NoError(t, r.Commit(s, r.Base, 4*mib))
+	fill(r.Base, mib, 7)
+	fill(r.Base+2*mib, mib, 9)
+	require.EqualValues(t, 2*mib, resident(t, r))
+	require.NoError(t, s.Move(r.Base+2*mib, r.Base, mib))
+	require.EqualValues(t, mib, resident(t, r), "what lay at the destination is gone")
+	requireAll(t, 7, r.Base+2*mib, mib)
+	requireAll(t, 0, r.Base, mib)
+}
+
+// Moves cost mappings; giving the memory back gives these back.
+func TestMovesCostFewMappings(t *testing.T) {
+	r, s := mappedArena(t)
+	if !movable(t, s) {
+		return
+	}
+	require.NoError(t, r.Commit(s, r.Base, arena.Size))
+	fill(r.Base, arena.Size, 7)
+	half := uintptr(arena.Size / 2)
+	moves := 0
+	var err error
+	for offset := uintptr(0); offset < half && err == nil; offset += 8 << 10 {
+		if err = s.Move(r.Base+half+offset/2&^4095, r.Base+offset, 4<<10); err == nil {
+			moves++
+		}
+	}
+	require.ErrorIs(t, err, errors.ErrUnsupported, "there is an end to it")
+	require.LessOrEqual(t, len(mappingsOf(t, r.Base, arena.Size)), 2*moves+2)
+	require.LessOrEqual(t, moves, 200)
+
+	require.NoError(t, s.Decommit(r.Base, arena.Size))
+	require.LessOrEqual(t, len(mappingsOf(t, r.Base, arena.Size)), 2)
+	requireAll(t, 0, r.Base, arena.Size)
+	require.NoError(t, s.Move(r.Base+half, r.Base, 4<<10), "and a new beginning")
+	require.NoError(t, s.Decommit(r.Base, arena.Size))
+}
+
+// A block over two mappings is refused whole, and nothing has happened.
+func TestARefusedMoveLeavesTheSource(t *testing.T) {
+	r, s := mappedArena(t)
+	if !movable(t, s) {
+		return
+	}
+	page := s.PageSize()
+	require.NoError(t, r.Commit(s, r.Base, mib))
+	fill(r.Base, 4*page, 7)
+	require.NoError(t, unix.Madvise(at(r.Base+page, page), unix.MADV_DONTFORK))
+	before := len(mappingsOf(t, r.Base, arena.Size))
+	require.ErrorIs(t, s.Move(r.Base+8*page, r.Base, 4*page), unix.EFAULT)
+	requireAll(t, 7, r.Base, 4*page)
+	requireAll(t, 0, r.Base+8*page, 4*page)
+	require.Len(t, mappingsOf(t, r.Base, arena.Size), before)
+	require.NoError(t, unix.Madvise(at(r.Base+page, page), unix.MADV_DOFORK))
+}
