@@ -6,6 +6,7 @@ const (
 	PagesPerArena = pagesPerArena
 	RecordSize    = recordSize
 	Quantum       = quantum
+	MinMove       = minMove
 
 	MetaUnit  = metaUnit
 	MetaSmall = metaSmall
@@ -14,6 +15,9 @@ const (
 
 	TinyGrain = tinyGrain
 )
+
+// ErrNoRoom is what Extend says when the pages behind a span are in use.
+var ErrNoRoom = errNoRoom
 
 // ArenaRecordBytes is how long the record of an arena is.
 const ArenaRecordBytes = arenaRecordSize

@@ -7,6 +7,8 @@
 // heap grows by arenas, which count as scav until they are used. A span that is freed joins its
 // free neighbours.
 //
+// A large object changes its length where it lies, into idle spans behind it, or is carried elsewhere.
+//
 // The package also holds what the layers above share about spans: their records, their classes,
 // the states of their slots and the lock-free way from an address to a span.
 package mheap
@@ -113,7 +115,7 @@ func (h *Heap) enter(s *Span, class SpanClass) {
 	s.class = class
 	s.slots = class.SlotsIn(s.npages)
 	s.state = stateInUse
-	s.mapSpan()
+	s.mapPages(0)
 	if class.Large() {
 		h.largeSpans.Add(1)
 		h.largePages.Add(uint64(s.npages))
@@ -121,16 +123,23 @@ func (h *Heap) enter(s *Span, class SpanClass) {
 }
 
 // Free takes back a span in use whose slots are all in it. It never fails.
-func (h *Heap) Free(s *Span) {
+func (h *Heap) Free(s *Span) { h.giveBack(s, stateFree) }
+
+// giveBack ends the use of s, whose pages become free or scav.
+func (h *Heap) giveBack(s *Span, state spanState) {
 	h.mu.Lock()
+	defer h.mu.Unlock()
 	if s.class.Large() {
 		h.largeSpans.Add(^uint64(0))
-		h.largePages.Add(^uint64(s.npages - 1))
+		h.largePages.Add(-uint64(s.npages))
 	}
 	s.unmapSpan()
-	h.freePages.Add(uint64(s.npages))
-	h.insert(s, stateFree)
-	h.mu.Unlock()
+	if state == stateFree {
+		h.freePages.Add(uint64(s.npages))
+	} else {
+		h.scavPages.Add(uint64(s.npages))
+	}
+	h.insert(s, state)
 }
 
 // newRecord returns a record with room for the states of a span of the class, npages long.

@@ -18,6 +18,9 @@ import (
 //	alloc 3 align 4   at a multiple of four pages
 //	free 2            free the span that begins with page 2
 //	release 5         give back five pages' worth
+//	extend 2 to 5     make the span that begins with page 2 five pages long, if there is room
+//	shorten 2 to 1    make it one page long
+//	drop 2            free the span that begins with page 2, whose memory was moved away
 
 // literal is one operation on a heap that is written down.
 type literal struct{ name, before, do, after string }
@@ -88,16 +91,35 @@ func (r *rig) do(text string) {
 			require.Zero(r.t, s.Base()%align)
 		}
 	case "free":
-		runs, err := r.Runs()
-		require.NoError(r.t, err)
-		s := mheap.SpanOf(runs[0].Base + npages*mheap.PageSize)
-		require.NotNil(r.t, s)
-		r.Free(s)
+		r.Free(r.spanAt(npages))
+	case "drop":
+		r.FreeEmpty(r.spanAt(npages))
+	case "extend":
+		s, to := r.spanAt(npages), r.number(words[3])
+		if _, err := r.Extend(s, to); err != nil {
+			require.ErrorIs(r.t, err, mheap.ErrNoRoom)
+		} else {
+			require.Equal(r.t, to, s.Pages())
+		}
+	case "shorten":
+		s, to := r.spanAt(npages), r.number(words[3])
+		require.True(r.t, r.Shorten(s, to))
+		require.Equal(r.t, to, s.Pages())
 	case "release":
 		r.Release(npages * mheap.PageSize)
 	default:
 		require.FailNow(r.t, "no such operation", text)
 	}
+}
+
+// spanAt returns the span in use that begins with a page.
+func (r *rig) spanAt(page uintptr) *mheap.Span {
+	r.t.Helper()
+	runs, err := r.Runs()
+	require.NoError(r.t, err)
+	s := mheap.SpanOf(runs[0].Base + page*mheap.PageSize)
+	require.NotNil(r.t, s)
+	return s
 }
 
 // text writes the heap down.

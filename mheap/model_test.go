@@ -2,6 +2,7 @@ package mheap_test
 
 import (
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/spanheap/spanheap/arena/arenatest"
@@ -32,7 +33,7 @@ const mostPages = mheap.PagesPerArena * 3 / 2
 
 // step is three bytes: what to do, and two numbers for it.
 func (m *model) step(what, a, b byte) {
-	switch what % 10 {
+	switch what % 13 {
 	case 0, 1, 2:
 		m.allocate(1+uintptr(a%48), m.class(b), 0)
 	case 3:
@@ -46,12 +47,86 @@ func (m *model) step(what, a, b byte) {
 	case 8:
 		m.release(uintptr(a) << (b % 20))
 	case 9:
-		if verb := arenatest.Verbs()[a%4]; a < 128 {
+		if verb := arenatest.Verbs()[int(a)%len(arenatest.Verbs())]; a < 128 {
 			m.system.Refuse(arenatest.Nth(verb, 1+int(b%3)))
 		} else {
 			m.metadata.Refuse(arenatest.Nth(verb, 1+int(b%3)))
 		}
+	case 10, 11, 12:
+		if s := m.large(int(b)); s != nil {
+			[]func(*mheap.Span, uintptr){m.extend, m.shorten, m.carry}[what%13-10](s, 1+uintptr(a))
+		}
 	}
+}
+
+// large returns the first large object from the i-th span on, or nil.
+func (m *model) large(i int) *mheap.Span {
+	for k := range m.spans {
+		if s := m.spans[(i+k)%len(m.spans)]; s.Class().Large() {
+			return s
+		}
+	}
+	return nil
+}
+
+// own notes that the pages from the first-th on are of s. Up to dirty they may hold old bytes.
+func (m *model) own(s *mheap.Span, first uintptr, dirty uintptr) {
+	for p := s.Base() + first*mheap.PageSize; p < s.Base()+s.Bytes(); p += mheap.PageSize {
+		if m.owner[p] != nil || m.old[p] && p >= dirty {
+			require.FailNow(m.t, "wrong page", "page %#x of %v: of %v, needs zeroing %t", p, s, m.owner[p], m.old[p])
+		}
+		m.owner[p], m.old[p] = s, true
+	}
+}
+
+func (m *model) extend(s *mheap.Span, more uintptr) {
+	old := s.Pages()
+	if uintptr(len(m.owner))+more > mostPages {
+		return
+	}
+	dirty, err := m.Extend(s, old+more)
+	if err != nil {
+		require.Equal(m.t, old, s.Pages())
+		return
+	}
+	require.Equal(m.t, old+more, s.Pages())
+	m.own(s, old, dirty)
+}
+
+func (m *model) shorten(s *mheap.Span, fewer uintptr) {
+	old := s.Pages()
+	if fewer >= old || !m.Shorten(s, old-fewer) {
+		return
+	}
+	require.Equal(m.t, old-fewer, s.Pages())
+	for p := s.Base() + s.Bytes(); p < s.Base()+old*mheap.PageSize; p += mheap.PageSize {
+		delete(m.owner, p)
+	}
+}
+
+// carry moves an object to a place where it can grow. The system moves mere numbers.
+func (m *model) carry(s *mheap.Span, more uintptr) {
+	if s.Bytes() < mheap.MinMove || m.fake.PageSize() > mheap.PageSize || uintptr(len(m.owner))+s.Pages()+more > mostPages {
+		return
+	}
+	dst, err := m.AllocToGrow(s.Pages()+more, s)
+	if err != nil {
+		return
+	}
+	dirty := dst.Base()
+	if dst.NeedZero() {
+		dirty += dst.Bytes()
+	}
+	m.own(dst, 0, dirty)
+	m.spans = append(m.spans, dst)
+	m.system.Refuse(nil) // numbers cannot be copied
+	require.True(m.t, m.Carry(dst, s, s.Bytes()))
+	for p := s.Base(); p < s.Base()+s.Bytes(); p += mheap.PageSize {
+		delete(m.old, p)
+		delete(m.owner, p)
+	}
+	m.spans = slices.DeleteFunc(m.spans, func(other *mheap.Span) bool { return other == s })
+	m.FreeEmpty(s)
 }
 
 // class is a class of slots or, mostly, of large objects.

@@ -156,10 +156,10 @@ func (a *Arena) retract() {
 	}
 }
 
-// mapSpan writes the entries of all pages of s, which comes into use.
-func (s *Span) mapSpan() {
+// mapPages writes the entries of the pages of s, a span in use, from the one with a number on.
+func (s *Span) mapPages(first uintptr) {
 	states := Entry(s.states()) << 16
-	for i := uintptr(0); i < s.npages; i++ {
+	for i := first; i < s.npages; i++ {
 		setEntry(s.base+i<<PageShift, states|Entry(min(i, 255))<<8|Entry(s.class))
 	}
 }

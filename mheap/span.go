@@ -8,7 +8,7 @@ import "unsafe"
 //	free       holder of the page heap's lock  pages, tree             in use, releasing
 //	scav       holder of the page heap's lock  pages, tree             in use, free
 //	releasing  the goroutine that releases it  pages                   free, scav
-//	in use     see the fields                  pages, class, the rest  free
+//	in use     see the fields                  pages, class, the rest  free, scav
 //
 // free and releasing spans are backed by memory, scav spans are not: they were given back to the
 // operating system or never used, and read zero. Spans that are not in use cover every page of the
@@ -17,7 +17,8 @@ import "unsafe"
 // Slots are conserved: Taken - Returned = slots live or in the hands of caches, and every slot
 // whose state is InSpan is one of the slots - (Taken - Returned) others.
 type Span struct {
-	// pages: immutable while the span is in use, else guarded by the page heap's lock
+	// pages: while the span is in use written under the page heap's lock by the owner of a large object
+	// that resizes it, and by nobody else; else guarded by the page heap's lock
 	base   uintptr
 	npages uintptr
 

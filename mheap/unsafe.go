@@ -24,6 +24,13 @@ func wordAt(p uintptr) *uintptr { return (*uintptr)(pointer(p)) }
 
 func clearBytes(p, n uintptr) { clear(unsafe.Slice((*byte)(pointer(p)), n)) }
 
+// copyBytes copies n bytes between ranges that do not overlap.
+//
+//go:nocheckptr
+func copyBytes(dst, src, n uintptr) {
+	copy(unsafe.Slice((*byte)(unsafe.Add(nil, dst)), n), unsafe.Slice((*byte)(unsafe.Add(nil, src)), n))
+}
+
 //go:nocheckptr
 func byteAt(p uintptr) *uint8 { return (*uint8)(unsafe.Add(nil, p)) }
 
