@@ -54,6 +54,19 @@ func Alloc(n int) ([]byte, error) { return Default().Alloc(n) }
 // AllocUninit allocates n bytes on the default heap. See Heap.AllocUninit.
 func AllocUninit(n int) ([]byte, error) { return Default().AllocUninit(n) }
 
+// AllocAtLeast returns a block of zeroed bytes, as many as a block of n bytes really has: len and cap are
+// GoodSize(n), and no more memory is taken than by Alloc(n), for callers who can use the rest, as by C++'s
+// allocate_at_least and Rust's Allocator. All of it counts as asked for. Otherwise it is like Alloc.
+func (h *Heap) AllocAtLeast(n int) ([]byte, error) {
+	if n <= 0 {
+		return h.Alloc(n)
+	}
+	return h.Alloc(GoodSize(n))
+}
+
+// AllocAtLeast allocates at least n zeroed bytes on the default heap. See Heap.AllocAtLeast.
+func AllocAtLeast(n int) ([]byte, error) { return Default().AllocAtLeast(n) }
+
 func (h *Heap) allocBytes(n int, zero bool) ([]byte, error) {
 	if n < 0 {
 		return nil, fmt.Errorf("spanheap: %w: %d bytes", ErrSize, n)

@@ -8,10 +8,15 @@ import (
 )
 
 // Realloc returns a block of n bytes that begins with the first min(len(b), n) bytes of b and is
-// zero behind them. The block stays where it is when n gets a slot of the size it has, else it
-// moves; b must not be used any more in either case. Realloc of nil, or of a block of 0 bytes, is
-// Alloc; n == 0 frees b. On an error, which is one of Alloc's, b stays valid. Realloc panics with a
-// *MisuseError when b is no live block of h.
+// zero behind them; b must not be used any more. Realloc of nil, or of a block of 0 bytes, is Alloc;
+// n == 0 frees b. On an error, which is one of Alloc's, b stays valid. Realloc panics with a *MisuseError
+// when b is no live block of h.
+//
+// The block stays where it is when n gets a slot of the size it has. A block above 32 KiB also stays when
+// the pages behind it are free, or to become shorter, as long as it is above 32 KiB: its tail is given back
+// to the heap when it is an eighth of the block or more. Where it must move, its pages are moved if there are
+// many and the system can (Linux), which costs neither a copy nor memory for two; else its bytes are copied.
+// A block that grew by moving lies where it can grow on, if there is such a place.
 func (h *Heap) Realloc(b []byte, n int) ([]byte, error) {
 	if cap(b) == 0 {
 		return h.Alloc(n)
@@ -32,6 +37,9 @@ func (h *Heap) Realloc(b []byte, n int) ([]byte, error) {
 			clear(grown[len(b):])
 		}
 		return grown, nil
+	}
+	if e.Class().Large() && uintptr(n) > sizeclass.MaxSmall {
+		return h.reallocLarge(b, e, uintptr(n))
 	}
 	if e.Class().Noscan() {
 		moved, err := h.AllocUninit(n)
@@ -88,7 +96,7 @@ func goodSize(n uintptr) uintptr {
 }
 
 // UsableSize returns how many bytes the block b, of any heap, could hold: at least cap(b), and
-// GoodSize of what was asked for unless it was asked for aligned. It is 0 for nil and for blocks of
+// GoodSize of what was asked for unless it was asked for aligned, or became a little shorter. It is 0 for nil and for blocks of
 // 0 bytes. Like Free it panics when b is no live block.
 func UsableSize(b []byte) int {
 	if cap(b) == 0 {

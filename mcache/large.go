@@ -61,6 +61,30 @@ func (c *Cache) PushLarge(addr, state, length, n uintptr) {
 // Live: the way when PopLarge has none. zero tells whether its memory reads zero. The error is the
 // operating system's.
 func (s *Set) AllocLarge(class mheap.SpanClass, n, align uintptr) (span *mheap.Span, zero bool, err error) {
+	if p := s.chargeLarge(n, class == mheap.LargeNoscan && align <= mheap.PageSize); p != 0 {
+		return mheap.SpanOf(p), false, nil
+	}
+	span, err = s.heap.Alloc(largePages(n), class, align)
+	if err != nil {
+		return nil, false, err
+	}
+	s.countLarge(span, n)
+	return span, !span.NeedZero(), nil
+}
+
+// AllocToGrow is AllocLarge for what is to be carried there from another span, of the same class.
+func (s *Set) AllocToGrow(from *mheap.Span, n uintptr) (span *mheap.Span, zero bool, err error) {
+	s.chargeLarge(n, false)
+	if span, err = s.heap.AllocToGrow(largePages(n), from); err != nil {
+		return nil, false, err
+	}
+	s.countLarge(span, n)
+	return span, !span.NeedZero(), nil
+}
+
+// chargeLarge charges the caller's cache with n bytes, and makes it one if it has none. When its countdown
+// has run out a cached object may be there nonetheless: if it would do, its address is returned, else 0.
+func (s *Set) chargeLarge(n uintptr, cached bool) (p uintptr) {
 	c := s.Enter()
 	if c == &nobody {
 		s.Leave(c)
@@ -68,25 +92,22 @@ func (s *Set) AllocLarge(class mheap.SpanClass, n, align uintptr) (span *mheap.S
 		c = s.Enter()
 	}
 	ticked := c.charge(min(n, interval))
-	p := uintptr(0)
-	if ticked && class == mheap.LargeNoscan && align <= mheap.PageSize && n <= MaxCachedLarge {
+	if ticked && cached && n <= MaxCachedLarge {
 		p = c.PopLarge(n)
 	}
 	s.Leave(c)
 	if ticked {
 		s.tick()
 	}
-	if p != 0 {
-		return mheap.SpanOf(p), false, nil
-	}
-	if span, err = s.heap.Alloc(largePages(n), class, align); err != nil {
-		return nil, false, err
-	}
-	s.direct[class].requested.Add(n)
-	s.direct[class].allocs.Add(1)
+	return p
+}
+
+// countLarge counts the object of n bytes that was made of the span, and makes it Live.
+func (s *Set) countLarge(span *mheap.Span, n uintptr) {
+	s.direct[span.Class()].requested.Add(n)
+	s.direct[span.Class()].allocs.Add(1)
 	mheap.SetSlotState(span.States(), mheap.Live)
 	s.watch()
-	return span, !span.NeedZero(), nil
 }
 
 // FreeLarge takes back the span of a large object of n bytes, whose slot is Held: the way when there is no
@@ -94,4 +115,15 @@ func (s *Set) AllocLarge(class mheap.SpanClass, n, align uintptr) (span *mheap.S
 func (s *Set) FreeLarge(span *mheap.Span, n uintptr) {
 	s.direct[span.Class()].requested.Add(-n)
 	s.heap.Free(span)
+}
+
+// FreeCarried is FreeLarge for an object that was carried elsewhere; emptied tells whether its memory went
+// with it.
+func (s *Set) FreeCarried(span *mheap.Span, n uintptr, emptied bool) {
+	if !emptied {
+		s.FreeLarge(span, n)
+		return
+	}
+	s.direct[span.Class()].requested.Add(-n)
+	s.heap.FreeEmpty(span)
 }

@@ -1,0 +1,95 @@
+package spanheap
+
+import (
+	"github.com/spanheap/spanheap/mcache"
+	"github.com/spanheap/spanheap/mheap"
+)
+
+// Large blocks change their size by pages: in place where they can, else by moving pages, else by copying.
+// Meanwhile the block's slot is Held, so that a free of it by somebody else is the misuse that it is.
+
+// slack is the part of a large block, one in so many, that must be saved for a smaller size to give pages
+// back: a size that goes up and down a little costs nothing.
+const slack = 8
+
+// reallocLarge is Realloc of a large block to n bytes, which make a large block too.
+func (h *Heap) reallocLarge(b []byte, e mheap.Entry, n uintptr) ([]byte, error) {
+	p, span, state := addressOf(b), e.Span(), e.States()
+	if !mheap.FreeSlot(state) {
+		panic(misuse("Realloc", DoubleFree, p))
+	}
+	old := span.Bytes()
+	asked := min(uintptr(cap(b)), old)
+	dirty, err := h.resize(span, n)
+	if err != nil {
+		moved, err := h.carry(b, span, n)
+		if err != nil {
+			mheap.SetSlotState(state, mheap.Live)
+		}
+		return moved, err
+	}
+	h.caches.Recount(span.Class(), n-asked)
+	mheap.SetSlotState(state, mheap.Live)
+	return grownTo(p, len(b), n, dirty), nil
+}
+
+// resize makes the span, which is large, long enough for n bytes where it lies, and returns how many bytes
+// from its start on may not be zero.
+func (h *Heap) resize(span *mheap.Span, n uintptr) (dirty uintptr, err error) {
+	old, want := span.Bytes(), goodSize(n)
+	switch {
+	case want > old:
+		end, err := h.pages.Extend(span, want>>mheap.PageShift)
+		return end - span.Base(), err
+	case old-want >= old/slack:
+		raceFree(span.Base()+want, old-want)
+		h.pages.Shorten(span, want>>mheap.PageShift) // or it stays as long as it is
+	}
+	return old, nil
+}
+
+// carry is Realloc to a span that is longer.
+func (h *Heap) carry(b []byte, span *mheap.Span, n uintptr) ([]byte, error) {
+	old := span.Bytes()
+	var to *mheap.Span
+	var zero bool
+	_, err := h.insist(n, func() (p uintptr, err error) {
+		to, zero, err = h.allocToGrow(span, n)
+		return 0, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	raceAlloc(to.Base(), n)
+	emptied := h.pages.Carry(to, span, uintptr(len(b)))
+	asked := min(uintptr(cap(b)), old)
+	raceFree(span.Base(), asked)
+	h.caches.FreeCarried(span, asked, emptied)
+	dirty := old
+	if !zero {
+		dirty = n
+	}
+	return grownTo(to.Base(), len(b), n, dirty), nil
+}
+
+// allocToGrow returns a span for n bytes, for what is in another, and tells whether it reads zero.
+func (h *Heap) allocToGrow(from *mheap.Span, n uintptr) (to *mheap.Span, zero bool, err error) {
+	if n <= mcache.MaxCachedLarge && from.Class() == mheap.LargeNoscan {
+		c := h.caches.Enter()
+		p := c.PopLarge(n)
+		h.caches.Leave(c)
+		if p != 0 {
+			return mheap.SpanOf(p), false, nil
+		}
+	}
+	return h.caches.AllocToGrow(from, n)
+}
+
+// grownTo returns the n bytes at p, zero behind the first kept; behind dirty they are zero already.
+func grownTo(p uintptr, kept int, n, dirty uintptr) []byte {
+	b := bytesAt(p, int(n))
+	if dirty = min(dirty, n); uintptr(kept) < dirty {
+		clear(b[kept:dirty])
+	}
+	return b
+}
