@@ -1,0 +1,5 @@
+//go:build race || spanheap_debug || spanheap_portable || js || wasip1
+
+package spanheap
+
+const wornPoints = 2
