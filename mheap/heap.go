@@ -33,6 +33,10 @@ type Heap struct {
 	scav   tree
 	arenas []*Arena // in the order they were taken
 
+	huge       HugePages // immutable once the heap is in use
+	toCollapse []*Arena  // dense arenas with stretches that may become huge
+	noAdvice   atomic.Bool
+
 	// written under mu, read by anyone
 	freePages      atomic.Uint64 // backed pages of spans not in use, those being released among them
 	scavPages      atomic.Uint64 // pages of scav spans
@@ -41,6 +45,7 @@ type Heap struct {
 	arenaCount     atomic.Uint64
 	largeSpans     atomic.Uint64 // spans in use that are large objects
 	largePages     atomic.Uint64
+	hugeBytes      atomic.Uint64 // of stretches that the system was asked to make huge
 }
 
 // New returns an empty page heap. id is its number in the process, and arenas come from space. Its
@@ -87,6 +92,7 @@ func (h *Heap) Alloc(npages uintptr, class SpanClass, align uintptr) (*Span, err
 		h.freeRecord(record)
 		return nil, err
 	}
+	h.collapse()
 	return s, nil
 }
 
@@ -116,6 +122,7 @@ func (h *Heap) enter(s *Span, class SpanClass) {
 	s.slots = class.SlotsIn(s.npages)
 	s.state = stateInUse
 	s.mapPages(0)
+	h.count(s.base, s.npages, true)
 	if class.Large() {
 		h.largeSpans.Add(1)
 		h.largePages.Add(uint64(s.npages))
@@ -134,6 +141,7 @@ func (h *Heap) giveBack(s *Span, state spanState) {
 		h.largePages.Add(-uint64(s.npages))
 	}
 	s.unmapSpan()
+	h.count(s.base, s.npages, false)
 	if state == stateFree {
 		h.freePages.Add(uint64(s.npages))
 	} else {
@@ -211,11 +219,12 @@ func (h *Heap) Close() {
 	defer h.mu.Unlock()
 	regions := make([]arena.Region, 0, len(h.arenas))
 	for _, a := range h.arenas {
+		h.unadvise(a)
 		a.retract()
 		regions = append(regions, a.region)
 	}
 	h.space.Give(regions)
-	h.arenas, h.free, h.scav = nil, tree{}, tree{}
+	h.arenas, h.toCollapse, h.free, h.scav = nil, nil, tree{}, tree{}
 	h.freePages.Store(0)
 	h.scavPages.Store(0)
 	h.untouchedBytes.Store(0)

@@ -10,9 +10,10 @@ import "errors"
 // calls, and each move may cost the process a mapping.
 const minMove = 1 << 20
 
-// movable tells whether the pages of a span of so many can be moved one by one.
+// movable tells whether the pages of a span of so many can be moved one by one, and should be: moving tears
+// huge pages apart.
 func (h *Heap) movable(npages uintptr) bool {
-	return npages<<PageShift >= minMove && h.space.System().PageSize() <= PageSize
+	return npages<<PageShift >= minMove && h.space.System().PageSize() <= PageSize && h.huge == HugeOff
 }
 
 // AllocToGrow is Alloc for what is to be carried from s, a large object, to a longer span of its class. The

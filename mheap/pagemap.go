@@ -28,6 +28,7 @@ type Arena struct {
 	Heap    uint32                // number of the heap that owns the arena; immutable
 	_       uint32                // keeps the entries at multiples of eight on 32-bit systems
 	region  arena.Region          // guarded by the heap's lock
+	density                       // guarded by the heap's lock
 	entries [pagesPerArena]uint64 // atomic; written under the heap's lock
 }
 

@@ -52,6 +52,7 @@ func (h *Heap) Extend(s *Span, npages uintptr) (dirty uintptr, err error) {
 	from := s.npages
 	s.npages = npages
 	s.mapPages(from)
+	h.count(s.base+from<<PageShift, need, true)
 	return dirty, nil
 }
 
@@ -90,6 +91,7 @@ func (h *Heap) Shorten(s *Span, npages uintptr) bool {
 	defer h.mu.Unlock()
 	rest.base, rest.npages = s.base+npages<<PageShift, s.npages-npages
 	rest.unmapSpan()
+	h.count(rest.base, rest.npages, false)
 	s.npages = npages
 	h.largePages.Add(-uint64(rest.npages))
 	h.freePages.Add(uint64(rest.npages))

@@ -17,6 +17,8 @@ type Usage struct {
 	Untouched uint64 // never used
 	Arenas    uint64 // number of arenas
 
+	HugeAsked uint64 // of stretches that the system was asked to make huge
+
 	LargeSpans uint64 // number of large objects
 	LargeBytes uint64 // bytes of their spans
 
@@ -30,6 +32,7 @@ func (h *Heap) Usage() (u Usage) {
 	u.Untouched = h.untouchedBytes.Load()
 	u.Released = h.scavPages.Load()<<PageShift - u.Untouched
 	u.Arenas = h.arenaCount.Load()
+	u.HugeAsked = h.hugeBytes.Load()
 	u.LargeSpans = h.largeSpans.Load()
 	u.LargeBytes = h.largePages.Load() << PageShift
 	u.Metadata, u.MetadataReserved = h.meta.Backed()
@@ -122,19 +125,36 @@ func (h *Heap) Verify() error {
 	if err != nil {
 		return err
 	}
-	var untouched uint64
+	var untouched, asked uint64
 	for _, a := range h.arenas {
 		untouched += uint64(a.region.Untouched())
+		asked += uint64(a.asked) * arena.HugePage
+		if h.huge == HugeOff {
+			continue
+		}
+		if used := a.pagesInUse(); used != a.used {
+			return fmt.Errorf("arena %#x: %d pages count as used, a recount says %d", a.region.Base, a.used, used)
+		}
 	}
 	return errors.Join(
 		h.free.verify(stateFree, nfree), h.scav.verify(stateScav, nscav),
 		recount("free pages", h.freePages.Load(), free),
 		recount("scav pages", h.scavPages.Load(), scav),
 		recount("untouched bytes", h.untouchedBytes.Load(), untouched),
+		recount("huge bytes", h.hugeBytes.Load(), asked),
 		recount("arenas", h.arenaCount.Load(), uint64(len(h.arenas))),
 		recount("large spans", h.largeSpans.Load(), large),
 		recount("large pages", h.largePages.Load(), largePages),
 	)
+}
+
+func (a *Arena) pagesInUse() (n uint32) {
+	for i := range a.entries {
+		if Entry(a.entries[i]).InUse() {
+			n++
+		}
+	}
+	return n
 }
 
 func recount(what string, counter, counted uint64) error {
