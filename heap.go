@@ -30,7 +30,23 @@ type Heap struct {
 type Options struct {
 	// Name tells the heap from others in reports. The default is "heap" and the heap's number.
 	Name string
+
+	// HugePages says whether the heap asks for huge pages. The default is that it does not.
+	HugePages HugePages
 }
+
+// HugePages is what a heap does for huge pages (on Linux: transparent huge pages), which cost the processor
+// fewer page walks, and memory where they are not full. A heap asks for them in dense arenas alone: from when
+// seven eighths of an arena's pages are in use until half of them are not. Systems without such advice do as
+// they like. Stats.HugeAsked tells what was asked for, SystemView what came of it. A heap that asks for huge
+// pages copies large blocks that grow, since moving their pages would tear huge ones apart.
+type HugePages uint8
+
+const (
+	HugePagesOff      HugePages = iota // the system's settings hold
+	HugePagesOn                        // dense arenas are backed by huge pages from then on: MADV_HUGEPAGE
+	HugePagesCollapse                  // and what they hold is put into huge pages, 2 MiB by 2 MiB: MADV_COLLAPSE, from Linux 6.1 on
+)
 
 // MaxHeaps is how many heaps a process can have open at one time.
 const MaxHeaps = 4096
@@ -47,6 +63,9 @@ func init() { registry.mu.Init(lockrank.Registry) }
 func NewHeap(o Options) (*Heap, error) { return newHeap(o, arena.Process(), arena.Metadata()) }
 
 func newHeap(o Options, space *arena.Space, metadata arena.System) (*Heap, error) {
+	if o.HugePages > HugePagesCollapse {
+		return nil, fmt.Errorf("spanheap: HugePages %d is none of off, on and collapse", o.HugePages)
+	}
 	registry.mu.Lock()
 	defer registry.mu.Unlock()
 	for id := range registry.heaps {
@@ -57,6 +76,7 @@ func newHeap(o Options, space *arena.Space, metadata arena.System) (*Heap, error
 		if h.name == "" {
 			h.name = fmt.Sprintf("heap %d", id)
 		}
+		h.pages.UseHugePages(mheap.HugePages(o.HugePages))
 		h.caches.Init(h.pages)
 		registry.heaps[id].Store(h)
 		return h, nil

@@ -31,6 +31,8 @@ type Stats struct {
 	Untouched uint64 `json:"untouched"` // reserved address space that was never used
 	Reserved  uint64 `json:"reserved"`  // Mapped + Untouched
 
+	HugeAsked uint64 `json:"huge_asked"` // of Reserved, what the system was asked to back by huge pages
+
 	LiveBlocks uint64 `json:"live_blocks"` // blocks allocated and not freed
 	Mallocs    uint64 `json:"mallocs"`     // blocks allocated since the heap was made
 	Frees      uint64 `json:"frees"`       // blocks freed since the heap was made
@@ -72,6 +74,7 @@ func (h *Heap) Stats() Stats {
 	u := h.pages.Usage()
 	s.FreePages = u.FreePages
 	s.Metadata = u.Metadata
+	s.HugeAsked = u.HugeAsked
 	s.Arenas = u.Arenas
 	s.Backed = s.Live + s.Rounding + s.SpanTail + s.CachedSlots + s.CentralSlots + s.FreePages + s.Metadata
 	s.Released = u.Released

@@ -45,7 +45,7 @@ type Heap struct {
 	arenaCount     atomic.Uint64
 	largeSpans     atomic.Uint64 // spans in use that are large objects
 	largePages     atomic.Uint64
-	hugeBytes      atomic.Uint64 // of stretches that the system was asked to make huge
+	hugeBytes      atomic.Uint64 // of arenas for which the system is asked for huge pages
 }
 
 // New returns an empty page heap. id is its number in the process, and arenas come from space. Its

@@ -16,7 +16,7 @@ type HugePages uint8
 const (
 	HugeOff      HugePages = iota // nothing: the system's own settings hold
 	HugeOn                        // ask for huge pages from then on
-	HugeCollapse                  // put what is there into huge pages, a stretch with every span that is allocated
+	HugeCollapse                  // and put what is there into them, a stretch with every span that is allocated
 )
 
 const (
@@ -30,7 +30,7 @@ const (
 // density is what an arena's record tells of huge pages. Guarded by the heap's lock.
 type density struct {
 	used  uint32 // pages in spans in use; counted by heaps that use huge pages alone
-	asked uint32 // stretches that the system was asked to make huge, and did not refuse
+	asked uint32 // 1 while the system is asked for huge pages
 	next  uint32 // the stretch to collapse next
 	dense uint32 // 1 while the arena is dense
 }
@@ -62,10 +62,12 @@ func (h *Heap) settle(a *Arena) {
 	switch {
 	case a.dense == 0 && a.used >= densePages:
 		a.dense, a.next = 1, 0
+		if h.advise(arena.HugeOn, a.region.Base, arena.Size) {
+			a.asked = 1
+			h.hugeBytes.Add(arena.Size)
+		}
 		if h.huge == HugeCollapse {
 			h.toCollapse = append(h.toCollapse, a)
-		} else if h.advise(arena.HugeOn, a.region.Base, arena.Size) {
-			h.ask(a, arenaStretches)
 		}
 	case a.dense == 1 && a.used <= sparsePages:
 		a.dense = 0
@@ -73,18 +75,14 @@ func (h *Heap) settle(a *Arena) {
 	}
 }
 
-// unadvise ends what was asked of the system for a.
+// unadvise ends what was asked of the system for a, as far as it does: on Linux a is kept from huge pages
+// then, until it is dense again.
 func (h *Heap) unadvise(a *Arena) {
-	if h.huge == HugeOn && a.asked > 0 {
+	if a.asked == 1 {
 		h.advise(arena.HugeOff, a.region.Base, arena.Size)
+		a.asked = 0
+		h.hugeBytes.Add(^uint64(arena.Size - 1))
 	}
-	h.ask(a, 0)
-}
-
-// ask notes how many of a's stretches the system was asked to make huge.
-func (h *Heap) ask(a *Arena, stretches uint32) {
-	h.hugeBytes.Add(uint64(stretches)*arena.HugePage - uint64(a.asked)*arena.HugePage)
-	a.asked = stretches
 }
 
 // advise tells whether the system took the advice. One that has none is not asked again.
@@ -107,33 +105,27 @@ func (h *Heap) collapse() {
 		return
 	}
 	h.mu.Lock()
-	a, base := h.nextStretch()
+	base := h.nextStretch()
 	h.mu.Unlock()
-	if a == nil || !h.advise(arena.HugeNow, base, arena.HugePage) {
-		return
-	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if a.dense == 1 {
-		h.ask(a, min(a.asked+1, arenaStretches))
+	if base != 0 {
+		h.advise(arena.HugeNow, base, arena.HugePage)
 	}
 }
 
-// nextStretch returns the next stretch to collapse, with its arena, or nil. Each is returned once while its
-// arena is dense.
-func (h *Heap) nextStretch() (*Arena, uintptr) {
+// nextStretch returns the next stretch to collapse, or 0. Each is returned once while its arena is dense.
+func (h *Heap) nextStretch() uintptr {
 	for len(h.toCollapse) > 0 {
 		a := h.toCollapse[0]
 		for a.dense == 1 && a.next < arenaStretches {
 			base := a.region.Base + uintptr(a.next)*arena.HugePage
 			a.next++
 			if a.wholeInUse(base) {
-				return a, base
+				return base
 			}
 		}
 		h.toCollapse = h.toCollapse[1:]
 	}
-	return nil, 0
+	return 0
 }
 
 // wholeInUse tells whether all pages of the stretch at base are in use.

@@ -17,7 +17,7 @@ type Usage struct {
 	Untouched uint64 // never used
 	Arenas    uint64 // number of arenas
 
-	HugeAsked uint64 // of stretches that the system was asked to make huge
+	HugeAsked uint64 // of arenas for which the system is asked for huge pages
 
 	LargeSpans uint64 // number of large objects
 	LargeBytes uint64 // bytes of their spans
@@ -128,7 +128,7 @@ func (h *Heap) Verify() error {
 	var untouched, asked uint64
 	for _, a := range h.arenas {
 		untouched += uint64(a.region.Untouched())
-		asked += uint64(a.asked) * arena.HugePage
+		asked += uint64(a.asked) * arena.Size
 		if h.huge == HugeOff {
 			continue
 		}
