@@ -2,8 +2,10 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"flag"
 	"fmt"
+	"math"
 
 	"github.com/spanheap/spanheap"
 )
@@ -15,7 +17,7 @@ var demoCommand = command{
 	args: "[-json] [-rows N]",
 	details: `Runs a built-in load, shaped like a service's, on a fresh heap, and prints where the heap's bytes
 are at the load's peak and at its end: a sum that closes over all its address space, the classes
-that waste most, and a verdict.`,
+that waste most, a verdict, and in the end what the kernel says beside it.`,
 	setup: func(flags *flag.FlagSet) action {
 		asJSON := flags.Bool("json", false, jsonFlag)
 		rows := flags.Int("rows", 6, rowsFlag)
@@ -40,10 +42,14 @@ that waste most, and a verdict.`,
 }
 
 type demonstration struct {
-	Schema    int            `json:"schema"`
-	Requests  int            `json:"requests"`
-	StatsPeak spanheap.Stats `json:"stats_peak"`
-	StatsEnd  spanheap.Stats `json:"stats_end"`
+	Schema         int            `json:"schema"`
+	Requests       int            `json:"requests"`
+	StatsPeak      spanheap.Stats `json:"stats_peak"`
+	StatsEnd       spanheap.Stats `json:"stats_end"`
+	StatsReleased  spanheap.Stats `json:"stats_released"`
+	SystemPeak     systemView     `json:"system_peak"`
+	SystemEnd      systemView     `json:"system_end"`
+	SystemReleased systemView     `json:"system_released"`
 }
 
 // demonstrate has the built-in service answer so many requests on a heap of its own, and verifies the heap.
@@ -54,10 +60,17 @@ func demonstrate(requests int) (demonstration, error) {
 		if err := service.serve(); err != nil {
 			return err
 		}
-		d.StatsPeak = heap.Stats()
+		see := func(s *spanheap.Stats, v *systemView) (err error) {
+			*s = heap.Stats()
+			*v, err = viewOf(heap)
+			return err
+		}
+		peak := see(&d.StatsPeak, &d.SystemPeak)
 		service.calmDown()
-		d.StatsEnd = heap.Stats()
-		return heap.Verify()
+		end := see(&d.StatsEnd, &d.SystemEnd)
+		heap.Release(math.MaxInt)
+		released := see(&d.StatsReleased, &d.SystemReleased)
+		return errors.Join(peak, end, released, heap.Verify())
 	})
 	return d, err
 }
@@ -71,5 +84,7 @@ answers them, frees what the first allocated, and keeps sessions and documents.
 	writeReport(&b, "At the peak, with requests in flight", d.StatsPeak, rows)
 	fmt.Fprintln(&b)
 	writeReport(&b, "At the end, with most sessions expired", d.StatsEnd, rows)
+	fmt.Fprintln(&b)
+	writeSystem(&b, "There, what we say, and what the kernel says", d.StatsEnd, d.SystemEnd)
 	return b.Bytes()
 }

@@ -4,11 +4,14 @@ package main
 const jsonKeys = `With -json a command writes one object. All figures are bytes unless it says otherwise. "schema" is 1;
 it grows when a key goes or changes its meaning, not when one is added.
 
-memstat -json
+memstat -json and memstat report -json
 
   requests        how many the built-in load answers
   stats_peak      the heap's statistics at the peak, with requests in flight
   stats_end       the same at the end, with most sessions expired
+  stats_released  the same after a Release of all that is free
+  system_peak, system_end, system_released
+                  what the kernel says at these moments
 
 memstat classes -json
 
@@ -67,6 +70,7 @@ The heap's statistics, those of spanheap.Stats
   mapped          backed + released
   untouched       reserved address space that was never used
   reserved        mapped + untouched
+  huge_asked      of reserved, what the system is asked to back by huge pages
   live_blocks     how many blocks live
   mallocs, frees  how many blocks were allocated, and freed
   spans           how many spans are in use
@@ -77,4 +81,16 @@ The heap's statistics, those of spanheap.Stats
     span_bytes    live + rounding + span_tail + cached_slots + central_slots
     slots         how many slots the spans have
     live_slots    how many of them hold live blocks
+
+What the kernel says of the heap's addresses, as spanheap.SystemView has it
+
+  known           false where it says nothing: all else is 0 then
+  mapped          may be read and written
+  resident        of it, in memory
+  swapped         of it, on a swap device
+  huge            of resident, in huge pages
+  untouched       may not be accessed
+  mappings        how many mappings these are
+  process         the same of the whole process: resident, swapped, huge, mappings, and
+    anonymous     of resident, what is no file's
 `

@@ -116,7 +116,7 @@ func TestFilesThatCannotBeReadExitWith1(t *testing.T) {
 func TestHelpTellsAllCommandsAndFlags(t *testing.T) {
 	overview := succeed(t, "", "help")
 	require.Equal(t, overview, succeed(t, "", "-h"))
-	for _, name := range []string{"classes", "waste", "replay"} {
+	for _, name := range []string{"report", "classes", "waste", "replay"} {
 		require.Contains(t, overview, "memstat "+name)
 		own := succeed(t, "", "help", name)
 		require.Contains(t, own, "usage: memstat "+name+" ")
@@ -151,6 +151,8 @@ func TestHelpDescribesEveryKeyOfTheJSONAndNoOther(t *testing.T) {
 	last, statistics, found := strings.Cut(sections[4], "\n\nThe heap's statistics")
 	require.True(t, found)
 	sections[4] = last
+	statistics, kernel, found := strings.Cut(statistics, "\n\nWhat the kernel says")
+	require.True(t, found)
 	described := func(text string) map[string]bool {
 		keys := map[string]bool{}
 		for _, m := range regexp.MustCompile(`(?m)^ {2,4}([a-z_]+(?:, [a-z_]+)*)(?: |$)`).FindAllStringSubmatch(text, -1) {
@@ -177,6 +179,9 @@ func TestHelpDescribesEveryKeyOfTheJSONAndNoOther(t *testing.T) {
 		want["schema"] = true
 		if c.statistics {
 			maps.Copy(want, described(statistics))
+		}
+		if i == 0 {
+			maps.Copy(want, described(kernel))
 		}
 		require.Equal(t, want, written, "%v", c.args)
 	}

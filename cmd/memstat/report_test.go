@@ -25,6 +25,27 @@ func TestMemstatAloneReportsAPeakAndAnEnd(t *testing.T) {
 	require.Contains(t, text, "At the peak")
 	require.Contains(t, text, "At the end")
 	require.Equal(t, 2, strings.Count(text, "Verdict: "))
+	require.Contains(t, text, "the kernel says")
+}
+
+func TestTheKernelSaysWhatWeSay(t *testing.T) {
+	text := succeed(t, "", "report")
+	require.Equal(t, 3, strings.Count(text, "the kernel says"))
+	for _, name := range []string{"mapped", "backed", "given back", "never touched", "huge"} {
+		require.Regexp(t, `(?m)^  `+name+` +[\d,]+ +\S+ .?i?B `, text)
+	}
+	var got demonstration
+	decode(t, succeed(t, "", "report", "-json"), &got)
+	requireCloses(t, got.StatsReleased)
+	require.Positive(t, got.StatsReleased.Released)
+	if got.SystemPeak.Known {
+		require.Positive(t, got.SystemPeak.Resident)
+		require.LessOrEqual(t, got.SystemReleased.Resident, got.SystemReleased.Mapped)
+	}
+
+	var b bytes.Buffer
+	writeSystem(&b, "Now", written, systemView{})
+	require.Contains(t, b.String(), "This system does not tell")
 }
 
 func TestWhatTheServiceAsksForIsTheSameInEveryRun(t *testing.T) {
@@ -34,7 +55,7 @@ func TestWhatTheServiceAsksForIsTheSameInEveryRun(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, first.StatsPeak.Live, second.StatsPeak.Live)
 	require.Equal(t, first.StatsEnd.Live, second.StatsEnd.Live)
-	require.Equal(t, first.StatsEnd.Mallocs, second.StatsEnd.Mallocs)
+	require.Equal(t, first.StatsEnd.LiveBlocks, second.StatsEnd.LiveBlocks)
 }
 
 // written is a heap's Stats made by hand; its sums close.
