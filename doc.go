@@ -40,6 +40,9 @@
 // Objects above 32 KiB come from the mheap, up to 256 KiB through a few that each P keeps of those it freed.
 // Noscan blocks under 8 bytes share 16-byte slots. Spans are longer, the more spans their class has.
 //
+// Realloc of a large object takes the idle pages behind it, or gives its own back; where there is no room, its
+// pages are moved elsewhere by the page tables, if the system can, and copied if not.
+//
 // # The life of a free
 //
 //  1. The address leads to the page map's entry, the entry to class, slot and state, without a lock.
@@ -63,5 +66,6 @@
 //	Backed + Released = Mapped
 //	Mapped + Untouched = Reserved
 //
-// Stats reads it, Verify recounts it from the raw structures. Lock order: internal/lockrank.
+// Stats reads it, Verify recounts it from the raw structures, and SystemView asks the kernel: its mapped bytes
+// are Mapped, its resident ones at most Backed, its inaccessible ones Untouched. Lock order: internal/lockrank.
 package spanheap
