@@ -68,3 +68,26 @@ func TestARefusedMoveLeavesTheSource(t *testing.T) {
 	require.Len(t, mappingsOf(t, r.Base, arena.Size), before)
 	require.NoError(t, unix.Madvise(at(r.Base+page, page), unix.MADV_DOFORK))
 }
+
+// The kernel refuses the second step for want of its own memory alone; the destination may be a hole then.
+func TestAMoveThatBreaksOffIsFinishedByHand(t *testing.T) {
+	for _, hole := range []bool{false, true} {
+		r, s := mappedArena(t)
+		page := s.PageSize()
+		require.NoError(t, r.Commit(s, r.Base, mib))
+		dst := r.Base + 8*page
+		fill(dst, 4*page, 7)
+		if hole {
+			require.NoError(t, s.Unreserve(dst, 4*page))
+		}
+		between, err := s.Reserve(0, 4*page)
+		require.NoError(t, err)
+		require.NoError(t, s.Commit(between, 4*page))
+		fill(between, 4*page, 9)
+
+		require.NoError(t, arena.FinishByHand(dst, r.Base, between, 4*page, unix.ENOMEM))
+		requireAll(t, 9, dst, 4*page)
+		requireAll(t, 0, r.Base, 8*page)
+		requireAll(t, 0, dst+4*page, 4*page)
+	}
+}
