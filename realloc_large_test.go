@@ -28,14 +28,15 @@ func realloc(t testing.TB, h *spanheap.Heap, x tenant, n int) tenant {
 }
 
 func TestLargeBlocksGrowIntoFreeNeighbours(t *testing.T) {
+	const first = 64 << 10 // whole pages of any system
 	for _, released := range []bool{false, true} {
 		for _, align := range []int{1, 1 << 16, 1 << 21} {
 			h := newHeap(t)
-			b, err := h.AllocAligned(40<<10, align)
+			b, err := h.AllocAligned(first, align)
 			require.NoError(t, err)
 			x := movedIn(b, 1)
 			neighbour := dirty(t, h, 1<<20)
-			if addressOf(neighbour) != addressOf(b)+40<<10 {
+			if addressOf(neighbour) != addressOf(b)+first {
 				h.Free(neighbour)
 				neighbour = nil
 			}
@@ -44,7 +45,7 @@ func TestLargeBlocksGrowIntoFreeNeighbours(t *testing.T) {
 			if released {
 				h.Release(everything)
 			}
-			for _, n := range []int{40<<10 + 1, 100_000, 500_000, 1 << 20} {
+			for _, n := range []int{first + 1, 100_000, 500_000, 1 << 20} {
 				y := realloc(t, h, x, n)
 				require.Equal(t, addressOf(b), addressOf(y.bytes), "%d bytes, aligned to %d", n, align)
 				require.GreaterOrEqual(t, spanheap.UsableSize(y.bytes), n)
