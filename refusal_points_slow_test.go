@@ -2,4 +2,4 @@
 
 package spanheap
 
-const wornPoints = 2
+const wornPoints = 1
