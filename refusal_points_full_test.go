@@ -2,5 +2,7 @@
 
 package spanheap
 
-// wornPoints is how many calls of each verb are refused, of all that a random life makes.
-const wornPoints = 12
+const (
+	wornSteps  = 300 // of a random life
+	wornPoints = 12  // calls of each verb that are refused, of all that it makes
+)

@@ -2,4 +2,7 @@
 
 package spanheap
 
-const wornPoints = 1
+const (
+	wornSteps  = 60
+	wornPoints = 1
+)
