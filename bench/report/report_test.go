@@ -127,7 +127,7 @@ func TestTextHoldsRatiosMeansTargetsAndNotes(t *testing.T) {
 		"geometric mean ≤4096 1 uninit 4.00 1.00 1.50 0.50 2.00",
 		"program resident / live 1.200 4.800 2.000 3.000 1.000 4.000",
 		"on the Go heap 10 3.00 GB 4.00 GB 187 ms 294 ms 3 25.0 % 0.10 ms 50.0 ms 60.0 ms 70.0 ms",
-		"1000 blocks live 200 800 400 600 200 800",
+		"1000 blocks, nothing freed 200 800 400 600 200 800",
 		"75 % freed, at once 180 (3.60)",
 		"all freed, 20 s later 8.00",
 		"frees and Release 0.10 µs 1.00 µs 3.75 µs",

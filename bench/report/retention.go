@@ -55,7 +55,7 @@ func (r *Results) retention() *table {
 	}
 	for i, row := range r.Retention {
 		if i == 0 {
-			line(fmt.Sprintf("%d blocks live", row.Blocks), 0, row.Full)
+			line(fmt.Sprintf("%d blocks, nothing freed", row.Blocks), 0, row.Full)
 		}
 		for _, s := range stages(row) {
 			line(s.name, row.Live, s.resident)
@@ -68,8 +68,12 @@ func (r *Results) retention() *table {
 const leastMegabytes = 0.1
 
 func (r *Results) retentionDots() (d dots) {
-	for _, row := range r.Retention {
-		for _, s := range stages(row) {
+	for i, row := range r.Retention {
+		shown := stages(row)
+		if i == 0 {
+			shown = append([]stage{{"nothing freed", row.Full}}, shown...)
+		}
+		for _, s := range shown {
 			for _, name := range r.columns(r.inRetention) {
 				if v, has := s.resident[name]; has {
 					d.put(name, len(d.names), max(v.Median/1e6, leastMegabytes))
