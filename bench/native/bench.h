@@ -104,6 +104,8 @@ typedef struct {
 extern const pattern local_patterns[], shared_patterns[]; // both end with a name of 0
 
 int replay(const char *file, double about_ns);
+int retention(size_t blocks, size_t percent, double wait_ns);
+long status(const char *key); // bytes that /proc/self/status has for it, or 0
 double now_ns(void);
 
 #endif

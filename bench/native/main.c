@@ -110,7 +110,9 @@ int main(int argc, char **argv) {
     return 0;
   }
   if (argc == 4 && !strcmp(argv[1], "replay")) return replay(argv[2], (double)count(argv[3]) * 1e6);
-  if (argc != 6 || strcmp(argv[1], "run")) die("usage: native run PATTERN SIZE PROCS MILLISECONDS | replay FILE MILLISECONDS | numbers");
+  if (argc == 5 && !strcmp(argv[1], "retention")) return retention(count(argv[2]), count(argv[3]), (double)count(argv[4]) * 1e6);
+  if (argc != 6 || strcmp(argv[1], "run"))
+    die("usage: native run PATTERN SIZE PROCS MILLISECONDS | replay FILE MILLISECONDS | retention BLOCKS PERCENT MILLISECONDS | numbers");
   const pattern *p = find(argv[2]);
   size_t size = count(argv[3]);
   int procs = (int)count(argv[4]);

@@ -126,3 +126,21 @@ func TestReplayFreesTheSurvivors(t *testing.T) {
 	require.Zero(t, LiveBlocks())
 	require.NoError(t, heap.Verify())
 }
+
+func TestRetainFreesTheShare(t *testing.T) {
+	all, err := Retain(1000, 0, 0)
+	require.NoError(t, err)
+	some, err := Retain(1000, 75, 0)
+	require.NoError(t, err)
+	none, err := Retain(1000, 100, 0)
+	require.NoError(t, err)
+	require.InDelta(t, float64(all.Live)/4, float64(some.Live), float64(all.Live)/8)
+	require.Zero(t, none.Live)
+}
+
+func TestRetainRefusesWhatIsNoShare(t *testing.T) {
+	for _, c := range [][2]int{{0, 50}, {10, -1}, {10, 101}} {
+		_, err := Retain(c[0], c[1], 0)
+		require.ErrorContains(t, err, "retention of")
+	}
+}

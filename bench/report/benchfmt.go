@@ -19,6 +19,20 @@ func (r *Results) WriteBenchmarks(w io.Writer) {
 			}
 		}
 	}
+	for _, row := range r.Retention {
+		for _, name := range names {
+			for i, v := range row.Later[name].Values {
+				fmt.Fprintf(w, "BenchmarkRetention/impl=%s/%s 1 %.0f resident-B-at-once %.0f resident-B\n",
+					name, strings.TrimPrefix(row.Name(), "retention/"), row.AtOnce[name].Values[i], v)
+			}
+		}
+	}
+	for _, row := range r.Release {
+		for i, v := range row.P999.Values {
+			fmt.Fprintf(w, "BenchmarkAllocBeside/impl=spanheap/beside=%s 1 %.0f p50-ns %.0f p99.9-ns\n",
+				strings.ReplaceAll(row.Beside, " ", "-"), row.P50.Values[i], v)
+		}
+	}
 	for _, t := range r.Traces {
 		for _, name := range names {
 			for _, v := range t.Time[name].Values {

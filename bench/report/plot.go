@@ -57,6 +57,7 @@ func (r *Results) plots() []Plot {
 	time, memory := r.traceDots()
 	add("Traces of real programs: time", "traces-time.svg", "ns per event; left is faster", time)
 	add("Traces of real programs: memory", "traces-memory.svg", "resident / live bytes; left is smaller", memory)
+	add("Memory that stays resident after frees", "retention.svg", "MB; left is smaller", r.retentionDots())
 	add("The collector and the requests beside live objects", "collector.svg", "ms; left is faster", r.collectorDots())
 	return plots
 }

@@ -158,6 +158,18 @@ func (r *Results) WriteText(w io.Writer) {
 		r.collectors().text(w)
 		fmt.Fprintln(w)
 	}
+	if len(r.Retention) > 0 {
+		fmt.Fprintln(w, "What stays resident of blocks of mixed sizes, in MB; the allocators are not called during the wait.")
+		fmt.Fprintln(w)
+		r.retention().text(w)
+		fmt.Fprintln(w)
+	}
+	if len(r.Release) > 0 {
+		fmt.Fprintln(w, "How long one Alloc of mixed sizes takes")
+		fmt.Fprintln(w)
+		r.releases().text(w)
+		fmt.Fprintln(w)
+	}
 	if t := r.targets(true); len(t.rows) > 0 {
 		fmt.Fprintln(w, "Targets")
 		fmt.Fprintln(w)

@@ -48,6 +48,14 @@ func sample() *Results {
 			{Store: "go", Live: 10, Resident: 3e9, ResidentPeak: 4e9, Collection: 187e6, CPU: 294e6, Cycles: 3, CPUShare: 0.25, P50: 1e5, P99: 5e7, P999: 6e7, Last: 7e7},
 			{Store: "spanheap", Live: 10, Resident: 1.3e9, Collection: 2e5, CPU: 2e5, Cycles: 90, CPUShare: 0.01, P50: 1e5, P99: 2e5, P999: 3e5, Last: 4e5},
 		},
+		Retention: []suite.RetentionRow{
+			{Freed: 75, Blocks: 1000, Wait: 20, Live: 50e6, Full: natives(200e6, 200e6), AtOnce: natives(180e6, 100e6), Later: natives(60e6, 80e6)},
+			{Freed: 100, Blocks: 1000, Wait: 20, Full: natives(200e6, 200e6), AtOnce: natives(150e6, 100e6), Later: natives(8e6, 100e6)},
+		},
+		Release: []suite.ReleaseRow{
+			{Beside: suite.BesideFrees, P50: spreadOf(100, 110), P99: spreadOf(1000, 1000), P999: spreadOf(4000, 2000), Last: spreadOf(9e6, 9e6)},
+			{Beside: suite.BesideReleases, P50: spreadOf(100, 110), P99: spreadOf(1000, 1000), P999: spreadOf(5000, 2500), Last: spreadOf(9e6, 9e6)},
+		},
 		Notes: []string{"something is left out"},
 	}
 	return &Results{
@@ -90,6 +98,16 @@ func TestTargetsAreGeometricMeansOfRatios(t *testing.T) {
 	require.InDelta(t, 0.6, *find(t, targets, "trace program, resident over live: spanheap / glibc").Reached, 1e-9)
 }
 
+func TestTargetsAreAboutWhatStaysResident(t *testing.T) {
+	targets := sample().Targets
+	require.InDelta(t, 1.8, *find(t, targets, "75 % of mixed blocks freed, resident at once").Reached, 1e-6)
+	require.InDelta(t, 0.75, *find(t, targets, "75 % of mixed blocks freed, resident after the wait").Reached, 1e-6)
+	require.InDelta(t, 8, *find(t, targets, "all mixed blocks freed, MB").Reached, 1e-6)
+	require.InDelta(t, 1.25, *find(t, targets, "p99.9 of Alloc").Reached, 1e-9)
+	require.Equal(t, "short by 14 %", find(t, targets, "p99.9 of Alloc").Verdict())
+	require.Equal(t, "not measured", find(t, Targets(&suite.Outcome{}), "all mixed blocks freed, MB").Verdict())
+}
+
 func TestShortTracesAreNoTargets(t *testing.T) {
 	o := sample().Outcome
 	o.Traces[0].Events = longTrace - 1
@@ -109,6 +127,10 @@ func TestTextHoldsRatiosMeansTargetsAndNotes(t *testing.T) {
 		"geometric mean ≤4096 1 uninit 4.00 1.00 1.50 0.50 2.00",
 		"program resident / live 1.200 4.800 2.000 3.000 1.000 4.000",
 		"on the Go heap 10 3.00 GB 4.00 GB 187 ms 294 ms 3 25.0 % 0.10 ms 50.0 ms 60.0 ms 70.0 ms",
+		"1000 blocks, nothing freed 200 800 400 600 200 800",
+		"75 % freed, at once 180 (3.60)",
+		"all freed, 20 s later 8.00",
+		"frees and Release 0.10 µs 1.00 µs 3.75 µs",
 		"single goroutine, up to 4096 bytes: spanheap / best native of each row ≤ 1.80 ≤ 1.30 2.00 2 of",
 		"note: something is left out",
 	} {
@@ -161,6 +183,8 @@ func TestJSONIsReadAsItWasWritten(t *testing.T) {
 	require.Equal(t, r.Rows, again.Rows)
 	require.Equal(t, r.Traces, again.Traces)
 	require.Equal(t, r.Collector, again.Collector)
+	require.Equal(t, r.Retention, again.Retention)
+	require.Equal(t, r.Release, again.Release)
 	require.Equal(t, r.Targets, again.Targets)
 	require.Equal(t, r.Machine, again.Machine)
 
@@ -178,6 +202,8 @@ func TestBenchmarksAreNamedForBenchstat(t *testing.T) {
 	require.True(t, strings.HasPrefix(text, "goos: linux\ngoarch: amd64\n"))
 	require.Contains(t, text, "\nBenchmarkAlloc/impl=spanheap/pattern=pair/size=64/procs=1/fill=uninit 1 14.0000 ns/op\n")
 	require.Equal(t, 3, strings.Count(text, "impl=spanheap/pattern=pair/size=64/procs=1/fill=uninit "), "a line for each round")
+	require.Contains(t, text, "\nBenchmarkRetention/impl=spanheap/freed=75 1 180000000 resident-B-at-once 60000000 resident-B\n")
+	require.Contains(t, text, "\nBenchmarkAllocBeside/impl=spanheap/beside=frees-and-Release 1 100 p50-ns 5000 p99.9-ns\n")
 	require.Contains(t, text, "\nBenchmarkTrace/impl=tcmalloc/trace=program 1 10.0000 ns/op\n")
 }
 
@@ -185,7 +211,7 @@ func TestTheDocumentShowsItsPlots(t *testing.T) {
 	r, dir := sample(), t.TempDir()
 	plots, err := r.WritePlots(dir)
 	require.NoError(t, err)
-	require.Len(t, plots, 7)
+	require.Len(t, plots, 8)
 	var out bytes.Buffer
 	r.WriteMarkdown(&out, plots)
 	for _, p := range plots {

@@ -7,7 +7,7 @@ import (
 	"github.com/spanheap/spanheap/bench/suite"
 )
 
-// A Target is one goal of the project: a ratio, what it must reach, what it aims at.
+// A Target is one goal of the project: a ratio, or MB, what it must reach, what it aims at.
 type Target struct {
 	Work     string   `json:"work"`
 	Must     float64  `json:"must"`
@@ -21,6 +21,13 @@ type Target struct {
 // reaches tells whether the ratio was measured and reaches a bound.
 func (t Target) reaches(bound float64) bool {
 	return t.Reached != nil && (t.AtLeast && *t.Reached >= bound || !t.AtLeast && *t.Reached <= bound)
+}
+
+// reach fills in what was reached in one row. A quotient by 0 is nothing measured.
+func (t *Target) reach(value float64, measured bool) {
+	if measured && !math.IsNaN(value) && !math.IsInf(value, 0) {
+		t.Reached, t.Rows = &value, 1
+	}
 }
 
 // Verdict says in words what came of it.
@@ -125,6 +132,7 @@ func Targets(o *suite.Outcome) []Target {
 		targets = append(targets, g.measure(o))
 	}
 	targets = append(targets, scaling(o))
+	targets = append(targets, retentionTargets(o)...)
 	for _, t := range o.Traces {
 		if t.Events >= longTrace {
 			targets = append(targets, traceTargets(t)...)
@@ -164,8 +172,7 @@ func scaling(o *suite.Outcome) Target {
 	double, hasDouble := o.Find(suite.Cell{Pattern: "mixed", Procs: 2})
 	a, b := single.Values[suite.Spanheap].Median, double.Values[suite.Spanheap].Median
 	if hasSingle && hasDouble && a > 0 && b > 0 {
-		speed := 2 * a / b
-		t.Reached, t.Rows = &speed, 1
+		t.reach(2*a/b, true)
 	}
 	return t
 }
@@ -185,10 +192,7 @@ func traceTargets(t suite.TraceRow) []Target {
 		best, ok := c.row.Best(c.rivals)
 		own := c.row.Values[suite.Spanheap].Median
 		targets[i].Expected = 1
-		if ok && best > 0 && own > 0 {
-			r := own / best
-			targets[i].Reached, targets[i].Rows = &r, 1
-		}
+		targets[i].reach(own/best, ok && best > 0 && own > 0)
 	}
 	return targets
 }

@@ -26,6 +26,7 @@ type Impl struct {
 	zeroes  zeroing           // what fills of blocks it has
 	runs    func(c Cell) bool // the cells it is for; nil for all
 	replays bool              // it replays traces
+	retains bool              // what it keeps of freed memory is measured
 	binary  map[bool]string   // the program, by whether blocks are zeroed; set by Build
 	preload string            // the library's file; set by Build
 }
@@ -62,7 +63,7 @@ var Natives = []string{Glibc, Jemalloc, Tcmalloc, Mimalloc}
 // Impls returns all allocators, spanheap first.
 func Impls() []*Impl {
 	return []*Impl{
-		{Name: Spanheap, About: "Heap.AllocUninit (Alloc in zeroed rows) and Free", Kind: Go, zeroes: both, replays: true},
+		{Name: Spanheap, About: "Heap.AllocUninit (Alloc in zeroed rows) and Free", Kind: Go, zeroes: both, replays: true, retains: true},
 		{Name: Local, About: "the same through a Local handle", Kind: Go, tag: "peer_spanheap_local", zeroes: both, replays: true},
 		{Name: Batch, About: "AllocBatch and FreeBatch", Kind: Go, tag: "peer_spanheap_batch", runs: inGroups},
 		{Name: "spanheap-new", About: "New and Delete of a 64-byte type", Kind: Go, tag: "peer_spanheap_new", zeroes: always, runs: typed},
@@ -78,10 +79,10 @@ func Impls() []*Impl {
 		{Name: "arrow-malloc", About: "Arrow's Mallocator, on cgo", Kind: Cgo, tag: "peer_arrow_mallocator", module: "github.com/apache/arrow-go/v18", zeroes: always, runs: inShort},
 		{Name: "cgo-malloc", About: "glibc's malloc through cgo", Kind: Cgo, tag: "peer_cgo_malloc", zeroes: both},
 		{Name: CgoJemalloc, About: "jemalloc's mallocx through cgo", Kind: Cgo, tag: "peer_cgo_jemalloc", zeroes: both},
-		{Name: Glibc, About: "the C library's malloc, in C", Kind: Native, zeroes: both, replays: true},
-		{Name: Jemalloc, About: "jemalloc, in C", Kind: Native, library: "libjemalloc.so.2", zeroes: both, replays: true},
-		{Name: Tcmalloc, About: "gperftools' tcmalloc_minimal, in C", Kind: Native, library: "libtcmalloc_minimal.so.4", zeroes: both, replays: true},
-		{Name: Mimalloc, About: "mimalloc, in C", Kind: Native, library: "libmimalloc.so.2", zeroes: both, replays: true},
+		{Name: Glibc, About: "the C library's malloc, in C", Kind: Native, zeroes: both, replays: true, retains: true},
+		{Name: Jemalloc, About: "jemalloc, in C", Kind: Native, library: "libjemalloc.so.2", zeroes: both, replays: true, retains: true},
+		{Name: Tcmalloc, About: "gperftools' tcmalloc_minimal, in C", Kind: Native, library: "libtcmalloc_minimal.so.4", zeroes: both, replays: true, retains: true},
+		{Name: Mimalloc, About: "mimalloc, in C", Kind: Native, library: "libmimalloc.so.2", zeroes: both, replays: true, retains: true},
 		{Name: Empty, About: "no allocator: the harness in Go", Kind: Go, tag: "peer_empty", runs: alone},
 		{Name: EmptyNative, About: "no allocator: the harness in C", Kind: Native, runs: alone},
 	}
@@ -141,7 +142,7 @@ func typed(c Cell) bool { return c.Zeroed && c.Size == 64 }
 // not zeroed.
 func NewBaseline(program string) *Impl {
 	return &Impl{
-		Name: Baseline, About: "spanheap, as another build has it", Kind: Go, replays: true,
+		Name: Baseline, About: "spanheap, as another build has it", Kind: Go, replays: true, retains: true,
 		binary: map[bool]string{false: program},
 	}
 }

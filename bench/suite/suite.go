@@ -15,10 +15,12 @@ type Suite struct {
 	Traces  []TraceFile
 	Scratch string         // a folder for files of this run
 	Live    int            // objects for the collector's side; 0 for none
+	Retain  int            // blocks of the retention rows; 0 for none
+	Wait    time.Duration  // after the frees of a retention row
 	Rounds  int            // how often every measurement is made
 	Time    time.Duration  // of one measurement of a cell
 	Limit   time.Duration  // after it no further round is begun; 0 for none
-	Only    *regexp.Regexp // names of cells, traces and the collector's side to run; nil for all
+	Only    *regexp.Regexp // names of what is to be run; nil for all
 	Started time.Time
 	Step    func(done, total int, what string) // told before every measurement
 }
@@ -34,6 +36,8 @@ type Outcome struct {
 	Rows      []Row             `json:"rows"`
 	Traces    []TraceRow        `json:"traces,omitempty"`
 	Collector []CollectorReport `json:"collector,omitempty"`
+	Retention []RetentionRow    `json:"retention,omitempty"`
+	Release   []ReleaseRow      `json:"release,omitempty"`
 	Rounds    int               `json:"rounds"` // that were completed
 	Notes     []string          `json:"notes,omitempty"`
 }
@@ -54,8 +58,11 @@ func (s *Suite) Run(ctx context.Context) (*Outcome, error) {
 	if err != nil {
 		return nil, err
 	}
-	tasks := append(cells, traces...)
+	releases, fillRelease := s.releaseTasks()
+	tasks := slices.Concat(cells, traces, releases)
 	once, fillCollector := s.collectorTasks()
+	retention, fillRetention := s.retentionTasks()
+	once = append(once, retention...)
 	total := len(tasks)*s.Rounds + len(once)
 	done := 0
 	attempt := func(t *task) error {
@@ -93,6 +100,8 @@ func (s *Suite) Run(ctx context.Context) (*Outcome, error) {
 	fillRows(out)
 	fillTraces(out)
 	fillCollector(out)
+	fillRetention(out)
+	fillRelease(out)
 	return out, nil
 }
 

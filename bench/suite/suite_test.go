@@ -33,6 +33,14 @@ func TestMain(m *testing.M) {
 		fmt.Println("ns/event=12.5 best=12 rounds=3 resident=4096")
 		os.Exit(0)
 	}
+	if len(os.Args) > 4 && os.Args[1] == "retention" {
+		fmt.Printf("live=100 full=1000 at-once=900 later=%s\n", os.Args[3])
+		os.Exit(0)
+	}
+	if len(os.Args) > 2 && os.Args[1] == "release" {
+		fmt.Println("quiet-calls=9 quiet-p50=1 quiet-p99=2 quiet-p999=3 quiet-last=4 beside-calls=9 beside-p50=5 beside-p99=6 beside-p999=7 beside-last=8")
+		os.Exit(0)
+	}
 	os.Exit(m.Run())
 }
 
@@ -40,7 +48,7 @@ func TestMain(m *testing.M) {
 func stub(t *testing.T, name string) *Impl {
 	program, err := os.Executable()
 	require.NoError(t, err)
-	return &Impl{Name: name, zeroes: both, replays: true, binary: map[bool]string{false: program, true: program}}
+	return &Impl{Name: name, zeroes: both, replays: true, retains: true, binary: map[bool]string{false: program, true: program}}
 }
 
 func newSuite(t *testing.T, cells []Cell) *Suite {
@@ -115,6 +123,51 @@ func TestTracesAreReplayed(t *testing.T) {
 	require.InDelta(t, 4096/float64(out.Traces[0].PeakLive), ratio, 1e-9)
 }
 
+func TestWhatStaysResidentIsMeasuredOnceOnEveryImpl(t *testing.T) {
+	s := newSuite(t, nil)
+	s.Retain, s.Wait = 1000, time.Millisecond
+	s.Impls[1].retains = false
+	s.Impls = append(s.Impls, stub(t, Glibc))
+	out, err := s.Run(context.Background())
+	require.NoError(t, err)
+	require.Empty(t, out.Notes)
+	require.Len(t, out.Retention, len(RetentionRows()))
+	for i, r := range out.Retention {
+		require.Equal(t, RetentionRows()[i].Name(), r.Name())
+		require.Equal(t, 1000, r.Blocks)
+		require.EqualValues(t, 100, r.Live)
+		require.Len(t, r.Later, 2)
+		require.Equal(t, []float64{float64(r.Freed)}, r.Later[Glibc].Values)
+		require.Equal(t, 900.0, r.AtOnce[Spanheap].Median)
+	}
+}
+
+func TestAnImplThatRetainsNothingMeasurableIsNoted(t *testing.T) {
+	s := newSuite(t, nil)
+	s.Retain, s.Only = 1, regexp.MustCompile("^retention/freed=75$")
+	s.Impls[1].binary = map[bool]string{false: filepath.Join(t.TempDir(), "nothing")}
+	out, err := s.Run(context.Background())
+	require.NoError(t, err)
+	require.Len(t, out.Notes, 1)
+	require.Contains(t, out.Notes[0], "impl=make/retention/freed=75: ")
+	require.Len(t, out.Retention, 1)
+	require.Len(t, out.Retention[0].Later, 1)
+	require.Empty(t, out.Release)
+}
+
+func TestAllocBesideReleaseIsMeasuredInEveryRound(t *testing.T) {
+	s := newSuite(t, nil)
+	s.Retain, s.Only = 1, regexp.MustCompile("^release$")
+	out, err := s.Run(context.Background())
+	require.NoError(t, err)
+	require.Empty(t, out.Retention)
+	require.Len(t, out.Release, 2)
+	require.Equal(t, BesideFrees, out.Release[0].Beside)
+	require.Equal(t, []float64{3, 3}, out.Release[0].P999.Values)
+	require.Equal(t, BesideReleases, out.Release[1].Beside)
+	require.Equal(t, 7.0, out.Release[1].P999.Median)
+}
+
 func TestFindTracesWantsTraces(t *testing.T) {
 	_, err := FindTraces(t.TempDir())
 	require.ErrorContains(t, err, traceSuffix)
@@ -171,6 +224,12 @@ func TestTheCProgramDrawsTheSameNumbersAndHasTheSamePatterns(t *testing.T) {
 	l, err := native.measure(context.Background(), native.binary[false], time.Second, []string{"numbers"}, "numbers")
 	require.NoError(t, err)
 	require.Equal(t, float64(pattern.Fingerprint()), l["numbers"])
+
+	retained, err := native.measure(context.Background(), native.binary[false], time.Second, []string{"live", "later"}, "retention", "1000", "75", "1")
+	require.NoError(t, err)
+	same, err := pattern.Retain(1000, 75, time.Millisecond)
+	require.NoError(t, err)
+	require.Equal(t, float64(same.Live), retained["live"])
 
 	measured := map[string]bool{}
 	for _, c := range FullCells() {

@@ -53,6 +53,13 @@ memstat replay -json, which writes nothing if no trace could be replayed
                   true where the system does not tell the resident memory: rss is then the
                   backed bytes of stats_peak
     rss_over_live rss over the peak_live of all threads; 0 when nothing is ever live
+    history       an object for each look at the process during a play that is not timed, and
+                  after its last free:
+    events        calls that each thread has made
+    seconds_after
+                  seconds since the last free; 0 before it and at it
+    live          bytes that the blocks of all threads asked for
+    rss           as above, at that moment; backed bytes where the system does not tell
     stats_peak    the heap's statistics when all threads stand at the peak of live bytes
     stats_end     the same after the last free
 

@@ -83,6 +83,11 @@ func TestWrongUsageExitsWith2(t *testing.T) {
 		{"replay -max-memory 0 x", `memstat replay: invalid value "0" for flag -max-memory: no number of bytes above 0`},
 		{"replay -max-memory lots x", `memstat replay: invalid value "lots" for flag -max-memory: no number of bytes above 0`},
 		{"replay -max-memory -1 x", `memstat replay: invalid value "-1" for flag -max-memory: no number of bytes above 0`},
+		{"replay -settle -1s x", "memstat replay: -settle -1s is not from 0 to 1h0m0s"},
+		{"replay -settle 2h x", "memstat replay: -settle 2h0m0s is not from 0 to 1h0m0s"},
+		{"replay -settle soon x", `memstat replay: invalid value "soon" for flag -settle`},
+		{"replay -chart -json x", "memstat replay: -chart and -json exclude each other"},
+		{"replay -svg a.svg x y", "memstat replay: -svg a.svg is for one trace, not 2"},
 		{"replay x -json", "memstat replay: -json behind a file: flags go before the files"},
 		{"replay - x -", "memstat replay: - more than once"},
 		{"replay -rows -2 x", "memstat replay: -rows -2 is negative"},
@@ -169,7 +174,7 @@ func TestHelpDescribesEveryKeyOfTheJSONAndNoOther(t *testing.T) {
 		{[]string{"-json"}, true},
 		{[]string{"classes", "-json"}, false},
 		{[]string{"waste", "-json", "-sizes", "-"}, false},
-		{[]string{"replay", "-json", "-rounds", "1", sample("compiler")}, true},
+		{[]string{"replay", "-json", "-rounds", "1", "-settle", "0", sample("compiler")}, true},
 	} {
 		var object any
 		require.NoError(t, json.Unmarshal([]byte(succeed(t, "16,1\n", c.args...)), &object))
@@ -209,7 +214,7 @@ func (closedPipe) Write([]byte) (int, error) { return 0, errClosedPipe }
 
 func TestOutputThatCannotBeWrittenExitsWith1(t *testing.T) {
 	for _, args := range [][]string{
-		{"help"}, {"classes"}, {"classes", "-json"}, {"waste", "-sizes", "-"}, {"replay", "-rounds", "1", sample("compiler")},
+		{"help"}, {"classes"}, {"classes", "-json"}, {"waste", "-sizes", "-"}, {"replay", "-rounds", "1", "-settle", "0", sample("compiler")},
 	} {
 		var stderr bytes.Buffer
 		code := run(args, strings.NewReader("1,1\n"), closedPipe{}, &stderr)

@@ -12,7 +12,8 @@ import (
 	"github.com/spanheap/spanheap/internal/trace"
 )
 
-// measure replays the trace o.rounds times on one heap, then once more on another for its Stats.
+// measure replays the trace o.rounds times on one heap, then once each on others for its Stats and its
+// history.
 func measure(t *trace.Trace, file string, o replayOptions) (r replay, err error) {
 	r = replay{
 		File: file, Threads: o.threads, Rounds: o.rounds,
@@ -27,6 +28,10 @@ func measure(t *trace.Trace, file string, o replayOptions) (r replay, err error)
 	}
 	o.progress.show("%s: where the bytes are", title(file))
 	if err := r.measureStats(t, team, o); err != nil {
+		return r, err
+	}
+	o.progress.show("%s: what stays resident", title(file))
+	if err := r.measureHistory(t, team, o); err != nil {
 		return r, err
 	}
 	if r.ResidentFromStats {

@@ -11,10 +11,8 @@ import (
 type progress struct{ terminal io.Writer }
 
 func newProgress(w io.Writer) progress {
-	if file, ok := w.(*os.File); ok && os.Getenv("TERM") != "dumb" {
-		if info, err := file.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
-			return progress{file}
-		}
+	if isTerminal(w) && os.Getenv("TERM") != "dumb" {
+		return progress{w}
 	}
 	return progress{}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spanheap/spanheap"
 )
@@ -14,12 +15,13 @@ import (
 const (
 	maxThreads = 64
 	maxRounds  = 1_000_000
+	maxSettle  = time.Hour
 )
 
 var replayCommand = command{
 	name:    "replay",
-	args:    "[-threads N] [-rounds N] [-max-memory SIZE] [-verify] [-json] [-rows N] FILE...",
-	summary: "replay heap traces: time, resident memory, where the bytes are",
+	args:    "[-threads N] [-rounds N] [-max-memory SIZE] [-settle D] [-chart] [-svg FILE] [-verify] [-json] [-rows N] FILE...",
+	summary: "replay heap traces: time, resident memory over time, where the bytes are",
 	details: `Replays heap traces of real programs. Every thread makes all calls of the trace on blocks of its
 own, and touches each block: its first 64 bytes and a byte of each 4 KiB. Decoding is not timed,
 Go's collector is off. Between rounds what the program never freed is freed.
@@ -28,7 +30,9 @@ Printed are the time per event and the highest resident memory above the level b
 event of the first round, also as a multiple of the peak of live requested bytes. Where the system
 does not tell the resident memory, the heap's own count of its backed memory at the peak is printed.
 A pass that is not timed, on a heap of its own, then stops at that peak and after the last free to
-see where the bytes are. Every heap is verified at its end.
+see where the bytes are. Another looks at the resident memory and the live bytes on its way, and goes
+on looking after the last free for the time of -settle, in which it does not call the heap: what the
+heap gives back by itself. A terminal shows that as a chart. Every heap is verified at its end.
 
 A FILE of - is standard input. A FILE that cannot be replayed is reported, the others are replayed,
 and the exit code is 1. Reported are files that are no sound trace, and traces that need more than
@@ -42,12 +46,21 @@ call. Events and blocks are numbered from 0.
 		flags.BoolVar(&o.verify, "verify", false, "verify the heap after every round and at the peak too")
 		flags.Var((*byteCount)(&o.maxMemory), "max-memory", fmt.Sprintf("refuse traces that need more than `SIZE`, as 500MB or 4GiB "+
 			"(default three quarters of the\nmemory available, %s where the system does not tell)", size(unknownMemory)))
+		flags.DurationVar(&o.settle, "settle", time.Second, fmt.Sprintf("look for this long, a `D` as 15s, at what stays resident after the last free, 0 to %v;\n0 is not at all", maxSettle))
+		flags.BoolVar(&o.chart, "chart", false, "draw the chart where standard output is no terminal, too")
+		flags.StringVar(&o.svg, "svg", "", "write the chart as a picture to `FILE`; for one trace")
 		asJSON := flags.Bool("json", false, jsonFlag)
 		rows := flags.Int("rows", 6, rowsFlag)
 		return func(s streams, files []string) error {
 			switch {
 			case len(files) == 0:
 				return usagef("no trace to replay")
+			case o.settle < 0 || o.settle > maxSettle:
+				return usagef("-settle %v is not from 0 to %v", o.settle, maxSettle)
+			case o.chart && *asJSON:
+				return usagef("-chart and -json exclude each other: JSON has the chart's figures")
+			case o.svg != "" && len(files) > 1:
+				return usagef("-svg %s is for one trace, not %d", o.svg, len(files))
 			case o.threads < 1 || o.threads > maxThreads:
 				return usagef("-threads %d is not from 1 to %d", o.threads, maxThreads)
 			case o.rounds < 1 || o.rounds > maxRounds:
@@ -66,6 +79,7 @@ call. Events and blocks are numbered from 0.
 			if o.maxMemory == 0 {
 				o.maxMemory = defaultMaxMemory()
 			}
+			o.clock = systemClock
 			o.progress = newProgress(s.err)
 			if *asJSON {
 				return replayJSON(s, files, o)
@@ -78,7 +92,11 @@ call. Events and blocks are numbered from 0.
 type replayOptions struct {
 	threads, rounds int
 	maxMemory       uint64 // bytes
+	settle          time.Duration
+	chart           bool
+	svg             string // a file; empty for none
 	verify          bool
+	clock           clock
 	progress        progress
 }
 
@@ -95,6 +113,7 @@ type replay struct {
 	Resident          uint64         `json:"rss"`
 	ResidentFromStats bool           `json:"rss_from_stats"` // the system does not tell: backed bytes at the peak
 	ResidentOverLive  float64        `json:"rss_over_live"`  // of all threads; 0 when nothing is ever live
+	History           history        `json:"history"`
 	StatsPeak         spanheap.Stats `json:"stats_peak"`
 	StatsEnd          spanheap.Stats `json:"stats_end"`
 }
@@ -118,11 +137,12 @@ func replayJSON(s streams, files []string, o replayOptions) error {
 // replayText writes about each trace as soon as it was replayed.
 func replayText(s streams, files []string, o replayOptions, rows int) error {
 	separator := ""
+	drawn := o.chart || isTerminal(s.out)
 	return eachReplay(s, files, o, func(r replay) error {
 		var b bytes.Buffer
 		b.WriteString(separator)
 		separator = "\n"
-		r.write(&b, rows)
+		r.write(&b, rows, drawn)
 		_, err := s.out.Write(b.Bytes())
 		return err
 	})
@@ -139,6 +159,9 @@ func eachReplay(s streams, files []string, o replayOptions, done func(replay) er
 			if err = o.checkMemory(t); err == nil {
 				r, err = measure(t, file, o)
 			}
+			if err == nil && o.svg != "" {
+				err = r.writeSVG(o.svg)
+			}
 			if err != nil {
 				err = of(file, err)
 			}
@@ -152,7 +175,7 @@ func eachReplay(s streams, files []string, o replayOptions, done func(replay) er
 	return errors.Join(failed...)
 }
 
-func (r replay) write(b *bytes.Buffer, rows int) {
+func (r replay) write(b *bytes.Buffer, rows int, drawn bool) {
 	fmt.Fprintf(b, "%s: %s events, %s blocks, peak live %s bytes (%s), on %s\n\n",
 		title(r.File), count(r.Events), count(r.Blocks), count(r.PeakLive), size(r.PeakLive), threads(r.Threads))
 	fmt.Fprintf(b, "time      %.2f ns/event best, %.2f median of %s\n", r.NsPerEventBest, r.NsPerEventMedian, rounds(r.Rounds))
@@ -162,7 +185,11 @@ func (r replay) write(b *bytes.Buffer, rows int) {
 	} else {
 		fmt.Fprintf(b, "resident  %s bytes (%s), %.3f of peak live\n", count(r.Resident), size(r.Resident), r.ResidentOverLive)
 	}
+	r.History.writeEnd(b)
 	fmt.Fprint(b, "verified  all heaps recounted, every sum closes\n\n")
+	if drawn {
+		writeChart(b, r.History, newPencil())
+	}
 	writeReport(b, "At the peak of live bytes", r.StatsPeak, rows)
 	fmt.Fprintln(b)
 	writeReport(b, "After the last free", r.StatsEnd, rows)

@@ -20,7 +20,7 @@ type replaysJSON struct {
 func replays(t *testing.T, args ...string) []replay {
 	t.Helper()
 	var got replaysJSON
-	decode(t, succeed(t, "", append([]string{"replay", "-json"}, args...)...), &got)
+	decode(t, succeed(t, "", append([]string{"replay", "-json", "-settle", "0"}, args...)...), &got)
 	require.Equal(t, 1, got.Schema)
 	return got.Replays
 }
@@ -53,7 +53,7 @@ func TestReplay(t *testing.T) {
 }
 
 func TestReplayAsText(t *testing.T) {
-	text := succeed(t, "", "replay", "-rounds", "1", "-threads", "2", sample("compiler"), sample("operations"))
+	text := succeed(t, "", "replay", "-rounds", "1", "-settle", "0", "-threads", "2", sample("compiler"), sample("operations"))
 	require.Contains(t, text, sample("compiler")+": 7,945 events, 4,317 blocks, peak live 54,419 bytes (53.1 KiB), on 2 threads")
 	require.Contains(t, text, sample("operations")+": ")
 	require.Contains(t, text, "of 1 round\n")
@@ -63,7 +63,7 @@ func TestReplayAsText(t *testing.T) {
 func TestReplayOfStandardInput(t *testing.T) {
 	file, err := os.ReadFile(sample("operations"))
 	require.NoError(t, err)
-	require.Contains(t, succeed(t, string(file), "replay", "-rounds", "1", "-"), "standard input: ")
+	require.Contains(t, succeed(t, string(file), "replay", "-rounds", "1", "-settle", "0", "-"), "standard input: ")
 }
 
 func TestABrokenTraceLosesNoOther(t *testing.T) {
@@ -71,7 +71,7 @@ func TestABrokenTraceLosesNoOther(t *testing.T) {
 	require.NoError(t, err)
 	cut := writeFile(t, "cut.trace.gz", string(file[:len(file)/2]))
 	foreign := writeFile(t, "foreign.trace.gz", "to whom it may concern")
-	args := []string{"-rounds", "1", sample("compiler"), cut, foreign, sample("operations")}
+	args := []string{"-rounds", "1", "-settle", "0", sample("compiler"), cut, foreign, sample("operations")}
 
 	requireNamed := func(stderr string) {
 		require.Regexp(t, `(?m)^memstat replay: .*cut\.trace\.gz: offset [1-9]\d* of the compressed file: cut short`, stderr)

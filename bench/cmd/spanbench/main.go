@@ -70,7 +70,7 @@ func run(ctx context.Context, args []string, out, errs io.Writer) error {
 		return err
 	}
 	s := &suite.Suite{
-		Impls: ready, Cells: cells, Traces: traces, Scratch: scratch, Live: o.live,
+		Impls: ready, Cells: cells, Traces: traces, Scratch: scratch, Live: o.live, Retain: o.retain, Wait: o.wait,
 		Rounds: o.rounds, Time: o.time, Limit: o.limit, Only: o.run, Started: started, Step: p.step,
 	}
 	machine := report.ThisMachine(ctx)
@@ -81,7 +81,7 @@ func run(ctx context.Context, args []string, out, errs io.Writer) error {
 	}
 	p.erase()
 	outcome.Notes = slices.Concat(notes, outcome.Notes)
-	if len(outcome.Rows) == 0 && len(outcome.Traces) == 0 && len(outcome.Collector) == 0 {
+	if len(outcome.Rows)+len(outcome.Traces)+len(outcome.Collector)+len(outcome.Retention)+len(outcome.Release) == 0 {
 		return fmt.Errorf("nothing was measured: %s", strings.Join(append(outcome.Notes, "-list shows what there is"), "; "))
 	}
 	r := &report.Results{
@@ -153,6 +153,10 @@ func list(out io.Writer, impls []*suite.Impl, cells []suite.Cell) {
 	for _, c := range cells {
 		fmt.Fprintln(out, c.Name())
 	}
+	for _, r := range suite.RetentionRows() {
+		fmt.Fprintln(out, r.Name())
+	}
+	fmt.Fprintln(out, "release")
 }
 
 // moduleDir returns this module's folder. The workers are built there.

@@ -34,6 +34,8 @@ type options struct {
 	time     time.Duration
 	limit    time.Duration
 	live     int
+	retain   int
+	wait     time.Duration
 	traces   string
 	out      string
 	keep     bool // write to keptResults
@@ -50,12 +52,14 @@ func parse(args []string, errs io.Writer) (*options, error) {
 	flags.SetOutput(errs)
 	short := flags.Bool("short", false, "fewer rows, in less than two minutes")
 	guarded := flags.Bool("guard", false, "a few rows beside make and modernc.org/memory; exit 1 when spanheap is grossly slower")
-	run := flags.String("run", "", "measure only rows whose name matches this `regexp`; see -list; traces are trace=NAME, and there is collector")
+	run := flags.String("run", "", "measure only rows whose name matches this `regexp`; see -list; traces are trace=NAME, and there are collector, retention and release")
 	impl := flags.String("impl", "", "measure only allocators whose name matches this `regexp`, and spanheap")
 	flags.IntVar(&o.rounds, "rounds", 0, "make every measurement so `many` times")
 	flags.DurationVar(&o.time, "time", 0, "measure for so `long` each time")
 	flags.DurationVar(&o.limit, "limit", 0, "begin no round that would end after so `long`; at least one is made")
 	flags.IntVar(&o.live, "live", -1, "`objects` that live beside the collector; 0 leaves it out")
+	flags.IntVar(&o.retain, "retain", -1, "`blocks` of which it is measured what stays resident after frees; 0 leaves it and release out")
+	flags.DurationVar(&o.wait, "wait", 0, "look at what stays resident so `long` after the frees")
 	flags.StringVar(&o.traces, "traces", "", "replay the traces in this `folder` instead of the project's small ones")
 	flags.StringVar(&o.out, "out", "", "write results.json, results.md and plots to this `folder`; a full run without -run and -impl writes to results")
 	flags.StringVar(&o.benchfmt, "benchfmt", "", "write all values in Go's benchmark format to this `file`")
@@ -89,21 +93,22 @@ func parse(args []string, errs io.Writer) (*options, error) {
 	}
 	switch {
 	case *guarded:
-		o.set(guardPlan, 3, 50*time.Millisecond, 0, 0)
+		o.set(guardPlan, 3, 50*time.Millisecond, 0, 0, 0, 0)
 	case *short:
-		o.set(shortPlan, 3, 30*time.Millisecond, 110*time.Second, 2_000_000)
+		o.set(shortPlan, 3, 30*time.Millisecond, 110*time.Second, 2_000_000, 100_000, 2*time.Second)
 	default:
-		o.set(fullPlan, 5, 100*time.Millisecond, 19*time.Minute, 20_000_000)
+		o.set(fullPlan, 5, 100*time.Millisecond, 19*time.Minute, 20_000_000, 1_000_000, 20*time.Second)
 		o.keep = o.out == "" && o.run == nil && o.impl == nil
 	}
-	if o.rounds < 1 || o.time < time.Millisecond || o.limit < 0 {
-		return nil, fmt.Errorf("-rounds %d, -time %v, -limit %v: a run has at least one round of at least 1ms", o.rounds, o.time, o.limit)
+	if o.rounds < 1 || o.time < time.Millisecond || o.limit < 0 || o.wait < 0 {
+		return nil, fmt.Errorf("-rounds %d, -time %v, -limit %v, -wait %v: a run has at least one round of at least 1ms, and no time is negative",
+			o.rounds, o.time, o.limit, o.wait)
 	}
 	return o, nil
 }
 
 // set fills in the plan's values for the flags that were not given.
-func (o *options) set(plan string, rounds int, measure, limit time.Duration, live int) {
+func (o *options) set(plan string, rounds int, measure, limit time.Duration, live, retain int, wait time.Duration) {
 	o.plan = plan
 	if o.rounds == 0 {
 		o.rounds = rounds
@@ -116,6 +121,12 @@ func (o *options) set(plan string, rounds int, measure, limit time.Duration, liv
 	}
 	if o.live < 0 {
 		o.live = live
+	}
+	if o.retain < 0 {
+		o.retain = retain
+	}
+	if o.wait == 0 {
+		o.wait = wait
 	}
 }
 

@@ -31,6 +31,10 @@ func TestFlagsOverrideThePlan(t *testing.T) {
 	require.Equal(t, 7, o.rounds)
 	require.Equal(t, time.Millisecond, o.time)
 	require.Zero(t, o.live)
+	require.Equal(t, 3*time.Second, parsed(t, "-wait", "3s").wait)
+	require.Zero(t, parsed(t, "-retain", "0").retain)
+	require.Positive(t, o.retain)
+	require.Zero(t, parsed(t, "-guard").retain)
 	require.Equal(t, suite.ShortCells(), o.cells())
 	require.Equal(t, suite.FullCells(), parsed(t).cells())
 }
@@ -57,6 +61,7 @@ func TestWrongFlagsAreRefused(t *testing.T) {
 		"-impl: error parsing": {"-impl", "("},
 		`unknown argument "x"`: {"x"},
 		"-rounds -1":           {"-rounds", "-1"},
+		"-wait -1s":            {"-wait", "-1s"},
 		"flag provided but":    {"-fast"},
 	} {
 		_, err := parse(args, io.Discard)
@@ -69,6 +74,7 @@ func TestListNamesImplsAndCells(t *testing.T) {
 	require.NoError(t, run(context.Background(), []string{"-list", "-short"}, &out, io.Discard))
 	require.Contains(t, out.String(), "impl=modernc-mutex")
 	require.Contains(t, out.String(), "\npattern=pair/size=64/procs=2/fill=uninit\n")
+	require.Contains(t, out.String(), "\nretention/freed=100\nrelease\n")
 }
 
 // guarded are the results of a guard where spanheap takes ns and modernc.org/memory takes 10.

@@ -5,6 +5,8 @@
 //	worker run PATTERN SIZE PROCS MILLISECONDS
 //	worker replay FILE MILLISECONDS
 //	worker collector STORE OBJECTS MILLISECONDS
+//	worker retention BLOCKS PERCENT MILLISECONDS
+//	worker release MILLISECONDS
 //	worker numbers
 package main
 
@@ -17,6 +19,7 @@ import (
 
 	"github.com/spanheap/spanheap/bench/collector"
 	"github.com/spanheap/spanheap/bench/pattern"
+	"github.com/spanheap/spanheap/bench/release"
 )
 
 func main() {
@@ -29,23 +32,31 @@ func main() {
 }
 
 var errUsage = errors.New("usage: worker run PATTERN SIZE PROCS MILLISECONDS | " +
-	"replay FILE MILLISECONDS | collector STORE OBJECTS MILLISECONDS | numbers")
+	"replay FILE MILLISECONDS | collector STORE OBJECTS MILLISECONDS | " +
+	"retention BLOCKS PERCENT MILLISECONDS | release MILLISECONDS | numbers")
 
 func measure(args []string) (line string, err error) {
 	if len(args) == 1 && args[0] == "numbers" {
 		return fmt.Sprintf("numbers=%d", pattern.Fingerprint()), nil
 	}
-	if len(args) < 3 {
+	if len(args) < 2 {
 		return "", errUsage
 	}
-	name := args[1]
+	var name string
+	given := args[1:]
+	if args[0] != "retention" && args[0] != "release" {
+		name, given = args[1], args[2:]
+	}
 	var numbers []int
-	for _, a := range args[2:] {
+	for _, a := range given {
 		n, err := strconv.Atoi(a)
 		if err != nil || n < 0 {
 			return "", fmt.Errorf("%q is no count", a)
 		}
 		numbers = append(numbers, n)
+	}
+	if len(numbers) == 0 {
+		return "", errUsage
 	}
 	about := time.Duration(numbers[len(numbers)-1]) * time.Millisecond
 	switch {
@@ -63,6 +74,17 @@ func measure(args []string) (line string, err error) {
 		return fmt.Sprintf("build=%d collection=%d collection-cpu=%d resident=%d resident-peak=%d requests=%d cycles=%d cpu-share=%.5f p50=%d p99=%d p999=%d last=%d",
 			r.Build, r.Collection, r.CollectionCPU, r.Resident, r.ResidentPeak,
 			r.Requests, r.Cycles, r.CPUShare, r.P50, r.P99, r.P999, r.Last), err
+	case args[0] == "retention" && len(numbers) == 3:
+		r, err := pattern.Retain(numbers[0], numbers[1], about)
+		return fmt.Sprintf("live=%d full=%d at-once=%d later=%d", r.Live, r.Full, r.AtOnce, r.Later), err
+	case args[0] == "release" && len(numbers) == 1:
+		r, err := release.Measure(about)
+		return latencies("quiet", r.Quiet) + " " + latencies("beside", r.Beside) + fmt.Sprintf(" released=%d", r.Released), err
 	}
 	return "", errUsage
+}
+
+func latencies(of string, l release.Latencies) string {
+	return fmt.Sprintf("%s-calls=%d %s-p50=%d %s-p99=%d %s-p999=%d %s-last=%d",
+		of, l.Calls, of, l.P50, of, l.P99, of, l.P999, of, l.Last)
 }

@@ -1,0 +1,164 @@
+// Package release measures what giving memory back costs those who allocate meanwhile: the latency of
+// Heap.Alloc beside a goroutine that allocates, frees and calls Heap.Release, and beside one that does
+// the same without Release. The two take turns on one heap, so that both meet the same machine.
+package release
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/spanheap/spanheap"
+)
+
+const (
+	turn = 20 * time.Millisecond // of each of the two
+
+	liveBlocks        = 10_000 // of those whose allocation is timed, one at a time replaced
+	smallest, largest = 8, 8192
+	neighbourBlocks   = 64 // that the neighbour allocates, writes and frees before each Release
+	neighbourBlock    = 64 << 10
+	neighbourPeriod   = time.Millisecond
+	expectedPerTurn   = 100_000 // allocations
+	everything        = math.MaxInt
+)
+
+// A Report is what came of it.
+type Report struct {
+	Quiet, Beside Latencies // without Release, and beside it
+	Released      uint64    // bytes
+}
+
+// Latencies are those of single calls of Alloc.
+type Latencies struct {
+	Calls                int
+	P50, P99, P999, Last time.Duration // Last is the slowest
+}
+
+// Measure allocates for about the time given.
+func Measure(about time.Duration) (r Report, err error) {
+	heap, err := spanheap.NewHeap(spanheap.Options{Name: "release"})
+	if err != nil {
+		return r, err
+	}
+	defer heap.Close()
+	a, err := newAllocator(heap)
+	if err != nil {
+		return r, err
+	}
+	turns := int(about/(2*turn)) + 1
+	quiet, beside := make([]time.Duration, 0, turns*expectedPerTurn), make([]time.Duration, 0, turns*expectedPerTurn)
+	for range turns {
+		if quiet, _, err = a.takeTurn(quiet, false); err != nil {
+			return r, err
+		}
+		var released uint64
+		if beside, released, err = a.takeTurn(beside, true); err != nil {
+			return r, err
+		}
+		r.Released += released
+	}
+	r.Quiet, r.Beside = newLatencies(quiet), newLatencies(beside)
+	return r, nil
+}
+
+func newLatencies(calls []time.Duration) Latencies {
+	slices.Sort(calls)
+	at := func(share float64) time.Duration { return calls[int(share*float64(len(calls)-1))] }
+	return Latencies{len(calls), at(0.5), at(0.99), at(0.999), at(1)}
+}
+
+// An allocator replaces random blocks of its table.
+type allocator struct {
+	heap   *spanheap.Heap
+	blocks [][]byte
+	random uint64
+	sizes  [4096]int // log-uniform
+}
+
+func newAllocator(heap *spanheap.Heap) (*allocator, error) {
+	a := &allocator{heap: heap, blocks: make([][]byte, liveBlocks), random: 88172645463325252}
+	octaves := math.Log2(largest / smallest)
+	for i := range a.sizes {
+		a.sizes[i] = int(smallest * math.Exp2((float64(i)+0.5)/float64(len(a.sizes))*octaves))
+	}
+	for i := range a.blocks {
+		var err error
+		if a.blocks[i], err = heap.Alloc(a.size()); err != nil {
+			return nil, err
+		}
+	}
+	return a, nil
+}
+
+func (a *allocator) size() int {
+	a.random ^= a.random << 13
+	a.random ^= a.random >> 7
+	a.random ^= a.random << 17
+	return a.sizes[a.random%uint64(len(a.sizes))]
+}
+
+// takeTurn replaces blocks beside a neighbour for a turn, and adds the latency of each Alloc.
+func (a *allocator) takeTurn(calls []time.Duration, release bool) ([]time.Duration, uint64, error) {
+	n := neighbour{heap: a.heap, release: release}
+	stop := make(chan struct{})
+	var running sync.WaitGroup
+	running.Go(func() { n.run(stop) })
+	var err error
+	for start := time.Now(); err == nil; {
+		size := a.size()
+		i := a.random >> 32 % liveBlocks
+		a.heap.Free(a.blocks[i])
+		before := time.Since(start)
+		a.blocks[i], err = a.heap.Alloc(size)
+		after := time.Since(start)
+		calls = append(calls, after-before)
+		if after > turn {
+			break
+		}
+	}
+	close(stop)
+	running.Wait()
+	if err == nil {
+		err = n.err
+	}
+	return calls, n.released, err
+}
+
+// A neighbour allocates and frees on the same heap, and may give back all that is free after it.
+type neighbour struct {
+	heap     *spanheap.Heap
+	release  bool
+	released uint64
+	err      error
+}
+
+func (n *neighbour) run(stop <-chan struct{}) {
+	ticks := time.NewTicker(neighbourPeriod)
+	defer ticks.Stop()
+	for {
+		select {
+		case <-stop:
+			return
+		case <-ticks.C:
+		}
+		var blocks [neighbourBlocks][]byte
+		for i := range blocks {
+			b, err := n.heap.AllocUninit(neighbourBlock)
+			if err != nil {
+				n.err = fmt.Errorf("beside: %w", err)
+				return
+			}
+			clear(b)
+			blocks[i] = b
+		}
+		for _, b := range blocks {
+			n.heap.Free(b)
+		}
+		if n.release {
+			n.released += uint64(n.heap.Release(everything))
+		}
+	}
+}
