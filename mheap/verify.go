@@ -130,11 +130,21 @@ func (h *Heap) Verify() error {
 		h.free.verify(stateFree, nfree), h.scav.verify(stateScav, nscav),
 		recount("free pages", h.freePages.Load(), free),
 		recount("scav pages", h.scavPages.Load(), scav),
+		h.recountBacked(),
 		recount("untouched bytes", h.untouchedBytes.Load(), untouched),
 		recount("arenas", h.arenaCount.Load(), uint64(len(h.arenas))),
 		recount("large spans", h.largeSpans.Load(), large),
 		recount("large pages", h.largePages.Load(), largePages),
 	)
+}
+
+// recountBacked compares what the budget counts with the pages and the metadata that are backed. The caller
+// holds h.mu.
+func (h *Heap) recountBacked() error {
+	h.meta.mu.Lock()
+	defer h.meta.mu.Unlock()
+	pages := h.arenaCount.Load()*pagesPerArena - h.scavPages.Load()
+	return recount("backed bytes", h.budget.Backed(), pages<<PageShift+h.meta.backed)
 }
 
 func recount(what string, counter, counted uint64) error {
