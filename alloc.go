@@ -1,6 +1,7 @@
 package spanheap
 
 import (
+	"errors"
 	"fmt"
 	"math/bits"
 
@@ -18,7 +19,7 @@ const smallest = mheap.TinyMax + 1
 // AllocUninit returns a block of n bytes whose contents are undefined; len and cap are n. For n
 // under 8 it is aligned to n rounded up to a power of two, else at least to 8 bytes. A block of 0
 // bytes takes no memory; freeing it does nothing. The caller owns the block until Free. Errors:
-// ErrSize, ErrOutOfMemory, ErrClosed.
+// ErrSize, ErrOutOfMemory, ErrLimit, ErrClosed.
 func (h *Heap) AllocUninit(n int) ([]byte, error) {
 	if uint(n-smallest) <= sizeclass.MaxSmall-smallest {
 		c := h.caches.Enter()
@@ -173,17 +174,20 @@ func (h *Heap) allocLarge(n, align uintptr, noscan, zero bool) (uintptr, error) 
 	})
 }
 
-// insist tries once more after an error, with everything that caches hold given back.
+// insist tries once more after an error, with everything that caches hold given back. At a limit more is done.
 func (h *Heap) insist(n uintptr, alloc func() (uintptr, error)) (uintptr, error) {
 	if h.closed.Load() {
 		return 0, refuse(n, ErrClosed)
 	}
 	p, err := alloc()
-	if err != nil {
+	if errors.Is(err, ErrLimit) {
+		p, err = h.relieve(n, alloc, err)
+	} else if err != nil {
 		h.caches.Drain()
-		if p, err = alloc(); err != nil {
-			return 0, refuse(n, err)
-		}
+		p, err = alloc()
+	}
+	if err != nil {
+		return 0, refuse(n, err)
 	}
 	return p, nil
 }

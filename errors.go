@@ -14,6 +14,10 @@ var (
 	// system's own as well, so that errors.Is(err, syscall.ENOMEM) tells.
 	ErrOutOfMemory = errors.New("out of memory")
 
+	// ErrLimit is returned when a block would take the heap, or the process, beyond its limit, and nothing that
+	// is free could make room; the error's text gives the figures. Freeing makes room again.
+	ErrLimit = mheap.ErrLimit
+
 	// ErrSize is returned for a size that is negative or above 256 GiB (half the address space on 32 bits).
 	ErrSize = errors.New("invalid size")
 
@@ -34,6 +38,9 @@ var (
 func refuse(n uintptr, cause error) error {
 	if errors.Is(cause, ErrClosed) {
 		return fmt.Errorf("spanheap: %w", ErrClosed)
+	}
+	if errors.Is(cause, ErrLimit) {
+		return fmt.Errorf("spanheap: %d bytes: %w", n, cause)
 	}
 	return fmt.Errorf("spanheap: %d bytes: %w: %w", n, ErrOutOfMemory, cause)
 }

@@ -24,6 +24,10 @@ type Heap struct {
 	closed atomic.Bool
 	caches mcache.Set
 	pages  *mheap.Heap
+
+	soft    int64 // Options.SoftLimit
+	onLimit func(need int) (freed bool)
+	asking  asking
 }
 
 // Options say how a heap is made. The zero Options are good defaults.
@@ -33,6 +37,25 @@ type Options struct {
 
 	// HugePages says whether the heap asks for huge pages. The default is that it does not.
 	HugePages HugePages
+
+	// Limit is the most that the heap may have backed, in bytes: see SetLimit. The default is no limit.
+	Limit int64
+
+	// SoftLimit is how much the heap may have backed before it squeezes itself: whenever it grows beyond, by
+	// steps of a 64th of what is backed, it gives back what lies free or idle in caches. Nothing is refused.
+	// The default is 7/8 of the limit, if there is one.
+	SoftLimit int64
+
+	// OnLimit is called before an allocation returns ErrLimit, after all free memory has been given back: a
+	// cache evicts here. need is how many bytes should go. It returns whether it has freed any: if so the
+	// allocation is tried again, and OnLimit is called again if that fails, 64 times at most.
+	//
+	// It is called by the allocating goroutine, without locks of the heap's, so it may free and allocate;
+	// what it allocates itself returns ErrLimit where it does not fit. One goroutine at a time calls it;
+	// others at the limit wait for it and try again. So nobody may allocate while holding a lock that OnLimit
+	// takes, and it must not wait for another goroutine's allocation. It must not free a block that is
+	// being reallocated, and not close the heap. It may panic: the allocation does then, and the heap is as it was.
+	OnLimit func(need int) (freed bool)
 }
 
 // HugePages is what a heap does for huge pages (on Linux: transparent huge pages), which cost the processor
@@ -78,6 +101,8 @@ func newHeap(o Options, space *arena.Space, metadata arena.System) (*Heap, error
 		}
 		h.pages.UseHugePages(mheap.HugePages(o.HugePages))
 		h.caches.Init(h.pages)
+		h.soft, h.onLimit = o.SoftLimit, o.OnLimit
+		setLimit(h.pages.Budget(), o.Limit, o.SoftLimit)
 		registry.heaps[id].Store(h)
 		return h, nil
 	}
@@ -125,6 +150,8 @@ func (h *Heap) Close() error {
 	if h.closed.Swap(true) {
 		return fmt.Errorf("spanheap: %w", ErrClosed)
 	}
+	registry.mu.Lock() // whoever goes through all heaps is done with this one
+	defer registry.mu.Unlock()
 	h.caches.Close()
 	h.pages.Close()
 	registry.heaps[h.id].Store(nil)

@@ -26,11 +26,15 @@ type Local struct {
 }
 
 // Local returns a new cache for the calling goroutine, or for another that it is handed to. Errors:
-// ErrOutOfMemory, ErrClosed.
+// ErrOutOfMemory, ErrLimit, ErrClosed.
 func (h *Heap) Local() (*Local, error) {
-	c, err := h.caches.Lease()
+	var c *mcache.Cache
+	_, err := h.insist(0, func() (_ uintptr, err error) {
+		c, err = h.caches.Lease()
+		return 0, err
+	})
 	if err != nil {
-		return nil, refuse(0, err)
+		return nil, err
 	}
 	l := &Local{cache: c, key: h.key, heap: h}
 	l.cleanup = runtime.AddCleanup(l, h.caches.Return, c)

@@ -31,10 +31,15 @@ func (s *Set) tick() {
 }
 
 // watch looks for what lies idle in caches and stashes when the heap has taken more memory: what lies there
-// might have done instead. The larger the heap, the more it takes between two looks.
+// might have done instead. The larger the heap, the more it takes between two looks. Above the soft limit free
+// pages go back to the operating system as well.
 func (s *Set) watch() {
 	committed, swept := s.heap.Committed(), s.swept.Load()
-	if committed-swept < max(leastGrowth, swept/growthShare) || !s.swept.CompareAndSwap(swept, committed) {
+	share, above := swept, s.heap.Budget().AboveSoft()
+	if above > 0 {
+		share = min(share, s.heap.Budget().Backed())
+	}
+	if committed-swept < max(leastGrowth, share/growthShare) || !s.swept.CompareAndSwap(swept, committed) {
 		return
 	}
 	s.sweep()
@@ -42,6 +47,7 @@ func (s *Set) watch() {
 	for i := range s.centrals {
 		s.centrals[i].Unstash()
 	}
+	s.heap.Release(uintptr(above))
 }
 
 const (

@@ -48,7 +48,7 @@ func Covers(p uintptr) bool { return indexOf(p) < uintptr(len(arenaIndex)) }
 // NewMeta returns a maker of records over a system.
 func NewMeta(system arena.System) *Meta {
 	m := new(Meta)
-	m.init(system)
+	m.init(system, new(Budget))
 	return m
 }
 

@@ -24,9 +24,10 @@ import (
 // Heap is a page heap. It is safe for concurrent use; its methods may take locks and call the
 // operating system, so none is called by a pinned goroutine.
 type Heap struct {
-	id    uint32
-	space *arena.Space
-	meta  Meta
+	id     uint32
+	space  *arena.Space
+	meta   Meta
+	budget Budget
 
 	mu     lockrank.Mutex
 	free   tree
@@ -53,7 +54,7 @@ type Heap struct {
 func New(id uint32, space *arena.Space, metadata arena.System) *Heap {
 	h := &Heap{id: id, space: space}
 	h.mu.Init(lockrank.PageHeap)
-	h.meta.init(metadata)
+	h.meta.init(metadata, &h.budget)
 	return h
 }
 
@@ -62,6 +63,9 @@ func (h *Heap) ID() uint32 { return h.id }
 
 // Committed returns how many bytes have been backed, ever: it rises when what is free does not do.
 func (h *Heap) Committed() uint64 { return h.committedBytes.Load() }
+
+// Budget returns what bounds the memory that the heap has backed.
+func (h *Heap) Budget() *Budget { return &h.budget }
 
 // Meta returns the maker of the heap's records.
 func (h *Heap) Meta() *Meta { return &h.meta }
@@ -73,7 +77,7 @@ var errTooLarge = errors.New("larger than the address space")
 
 // Alloc returns a span of the class, npages long, which begins at a multiple of align bytes, a
 // power of two; 0 asks for no more than a page's. The slots' states are InSpan. The error is the
-// operating system's, and leaves the heap as it was.
+// operating system's, or ErrLimit, and leaves the heap as it was.
 func (h *Heap) Alloc(npages uintptr, class SpanClass, align uintptr) (*Span, error) {
 	record, err := h.newRecord(class, npages)
 	if err != nil {
@@ -146,6 +150,7 @@ func (h *Heap) giveBack(s *Span, state spanState) {
 		h.freePages.Add(uint64(s.npages))
 	} else {
 		h.scavPages.Add(uint64(s.npages))
+		h.budget.give(s.Bytes())
 	}
 	h.insert(s, state)
 }
@@ -224,6 +229,7 @@ func (h *Heap) Close() {
 		regions = append(regions, a.region)
 	}
 	h.space.Give(regions)
+	h.budget.give(uintptr(h.arenaCount.Load()*pagesPerArena-h.scavPages.Load()) << PageShift)
 	h.arenas, h.toCollapse, h.free, h.scav = nil, nil, tree{}, tree{}
 	h.freePages.Store(0)
 	h.scavPages.Store(0)

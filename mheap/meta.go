@@ -22,6 +22,7 @@ import (
 type Meta struct {
 	mu     lockrank.Mutex
 	system arena.System
+	budget *Budget
 
 	chunks []metaArea // all but the last are used up
 	next   uintptr    // the last chunk's first byte not yet handed out
@@ -54,12 +55,12 @@ var chunkPool struct {
 	chunks []metaArea
 }
 
-func (m *Meta) init(system arena.System) {
+func (m *Meta) init(system arena.System, budget *Budget) {
 	m.mu.Init(lockrank.Metadata)
-	m.system = system
+	m.system, m.budget = system, budget
 }
 
-// Alloc returns a zeroed block of n bytes. Its error wraps the operating system's.
+// Alloc returns a zeroed block of n bytes. Its error wraps the operating system's, or is ErrLimit.
 func (m *Meta) Alloc(n uintptr) (uintptr, error) {
 	n = metaRound(n)
 	m.mu.Lock()
@@ -154,8 +155,12 @@ func (m *Meta) carve(n uintptr) (uintptr, error) {
 	if m.next+n > m.mark {
 		chunk := &m.chunks[len(m.chunks)-1]
 		to := chunk.base + min(metaChunk, (m.next+n-chunk.base+metaStep-1)&^(metaStep-1))
+		if err := m.budget.take(to - m.mark); err != nil {
+			return 0, err
+		}
 		if to > chunk.ready {
 			if err := m.system.Commit(chunk.ready, to-chunk.ready); err != nil {
+				m.budget.give(to - m.mark)
 				return 0, err
 			}
 			chunk.ready = to
@@ -220,6 +225,7 @@ func (m *Meta) close() {
 			chunkPool.Unlock()
 		}
 	}
+	m.budget.give(uintptr(m.backed))
 	m.chunks, m.next, m.mark, m.large = nil, 0, 0, 0
 	m.lists = [metaLists]metaList{}
 	m.backed, m.reserved = 0, 0

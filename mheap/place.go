@@ -7,7 +7,7 @@ import (
 )
 
 // Placement: where a span comes from. Everything here runs under the heap's lock, and either does
-// all of its work or, when the operating system or the metadata refuses, none that shows.
+// all of its work or, when the operating system, the metadata or a limit refuses, none that shows.
 
 // place finds npages that begin at a multiple of align, and makes record the span over them.
 func (h *Heap) place(record *Span, npages, align uintptr) (*Span, error) {
@@ -27,7 +27,9 @@ func (h *Heap) place(record *Span, npages, align uintptr) (*Span, error) {
 		}
 		joined, err := h.join(need)
 		if err == nil && !joined {
-			err = h.grow(need)
+			if err = h.budget.admit(npages << PageShift); err == nil { // else an arena would come to no use
+				err = h.grow(need)
+			}
 		}
 		if err != nil {
 			return nil, err
@@ -250,13 +252,18 @@ func (h *Heap) grow(npages uintptr) error {
 	return nil
 }
 
-// commit makes [start, end) usable, arena by arena.
+// commit makes [start, end) usable, arena by arena, and counts it as backed.
 func (h *Heap) commit(start, end uintptr) error {
+	n := end - start
+	if err := h.budget.take(n); err != nil {
+		return err
+	}
 	for start < end {
 		a := ArenaOf(start)
 		stop := min(end, a.region.Base+arena.Size)
 		untouched := a.region.Untouched()
 		if err := a.region.Commit(h.space.System(), start, stop-start); err != nil {
+			h.budget.give(n)
 			return err
 		}
 		h.untouchedBytes.Add(-uint64(untouched - a.region.Untouched()))

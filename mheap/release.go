@@ -4,7 +4,7 @@ import "github.com/spanheap/spanheap/arena"
 
 // Release gives free pages back to the operating system until it has given n bytes or there are no
 // more, the largest span first, and returns how many bytes it gave. A span that is longer than what
-// is left to give is cut, but no finer than quantum. The system call is made without the heap's
+// is left to give is cut, but no finer than quantum; where there is no memory for a record, it goes whole. The system call is made without the heap's
 // lock: the span is releasing meanwhile, and nobody else's. What the operating system refuses to
 // take stays free.
 func (h *Heap) Release(n uintptr) (released uintptr) {
@@ -19,7 +19,10 @@ func (h *Heap) Release(n uintptr) (released uintptr) {
 		part := h.releasable(s, n-released)
 		h.remove(s)
 		s.state = stateReleasing
-		if part.base == part.limit || h.isolate(s, part) != nil {
+		if part.base < part.limit && h.isolate(s, part) != nil {
+			part = h.whole(s)
+		}
+		if part.base == part.limit {
 			refused.insert(s)
 			continue
 		}
@@ -33,6 +36,7 @@ func (h *Heap) Release(n uintptr) (released uintptr) {
 		s.unmapEdges()
 		h.freePages.Add(-pages(part.limit - part.base))
 		h.scavPages.Add(pages(part.limit - part.base))
+		h.budget.give(part.limit - part.base)
 		h.insert(s, stateScav)
 		released += part.limit - part.base
 	}
@@ -59,6 +63,14 @@ func (h *Heap) releasable(s *Span, n uintptr) piece {
 		base = (limit - n) &^ mask
 	}
 	return piece{base, limit, stateReleasing}
+}
+
+// whole returns all of s, if it consists of whole physical pages, else nothing.
+func (h *Heap) whole(s *Span) piece {
+	if start, end := h.physical(s.base, s.limit()); start != s.base || end != s.limit() {
+		return piece{}
+	}
+	return piece{s.base, s.limit(), stateReleasing}
 }
 
 // isolate cuts s, which is releasing, to the part; the rest becomes free spans.

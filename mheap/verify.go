@@ -140,6 +140,7 @@ func (h *Heap) Verify() error {
 		h.free.verify(stateFree, nfree), h.scav.verify(stateScav, nscav),
 		recount("free pages", h.freePages.Load(), free),
 		recount("scav pages", h.scavPages.Load(), scav),
+		h.recountBacked(),
 		recount("untouched bytes", h.untouchedBytes.Load(), untouched),
 		recount("huge bytes", h.hugeBytes.Load(), asked),
 		recount("arenas", h.arenaCount.Load(), uint64(len(h.arenas))),
@@ -155,6 +156,15 @@ func (a *Arena) pagesInUse() (n uint32) {
 		}
 	}
 	return n
+}
+
+// recountBacked compares what the budget counts with the pages and the metadata that are backed. The caller
+// holds h.mu.
+func (h *Heap) recountBacked() error {
+	h.meta.mu.Lock()
+	defer h.meta.mu.Unlock()
+	pages := h.arenaCount.Load()*pagesPerArena - h.scavPages.Load()
+	return recount("backed bytes", h.budget.Backed(), pages<<PageShift+h.meta.backed)
 }
 
 func recount(what string, counter, counted uint64) error {

@@ -7,6 +7,7 @@
 //	   └─ Central       one span class's spans (mcentral)
 //	      └─ PageHeap   all pages of a heap (mheap)
 //	         └─ Metadata   records and tables off the Go heap (mheap)
+//	            └─ Budget   what all heaps have backed (mheap)
 //
 // and never two of one rank. The address space's own lock (arena) lies below all of them and is
 // taken by one package that calls nobody. Builds with the tag spanheap_debug check every Lock
@@ -23,9 +24,10 @@ const (
 	Central
 	PageHeap
 	Metadata
+	Budget
 )
 
-var names = [...]string{"unranked", "Registry", "CacheSet", "Central", "PageHeap", "Metadata"}
+var names = [...]string{"unranked", "Registry", "CacheSet", "Central", "PageHeap", "Metadata", "Budget"}
 
 // String returns the rank's name.
 func (r Rank) String() string { return names[r] }
