@@ -35,12 +35,16 @@ int retention(size_t blocks, size_t percent, double wait_ns) {
     put(chosen.block);
   }
   long at_once = now();
+  size_t live = 0;
+  for (size_t i = freed; i < blocks; i++) live += t[i].size;
+  static char line[256]; // no block is allocated for what is printed
+  setvbuf(stdout, line, _IOFBF, sizeof line);
+  printf("live=%zu full=%ld at-once=%ld", live, full, at_once);
+  fflush(stdout);
   time_t seconds = (time_t)(wait_ns / 1e9);
   struct timespec left = {seconds, (long)(wait_ns - (double)seconds * 1e9)};
   while (nanosleep(&left, &left)) {}
   long later = now();
-  size_t live = 0;
-  for (size_t i = freed; i < blocks; i++) live += t[i].size;
-  printf("live=%zu full=%ld at-once=%ld later=%ld\n", live, full, at_once, later);
+  printf(" later=%ld\n", later);
   return 0;
 }

@@ -128,19 +128,23 @@ func TestReplayFreesTheSurvivors(t *testing.T) {
 }
 
 func TestRetainFreesTheShare(t *testing.T) {
-	all, err := Retain(1000, 0, 0)
+	var told Retained
+	tell := func(r Retained) { told = r }
+	all, err := Retain(1000, 0, 0, tell)
 	require.NoError(t, err)
-	some, err := Retain(1000, 75, 0)
+	some, err := Retain(1000, 75, 0, tell)
 	require.NoError(t, err)
-	none, err := Retain(1000, 100, 0)
+	none, err := Retain(1000, 100, 0, tell)
 	require.NoError(t, err)
 	require.InDelta(t, float64(all.Live)/4, float64(some.Live), float64(all.Live)/8)
 	require.Zero(t, none.Live)
+	told.Later = none.Later
+	require.Equal(t, none, told)
 }
 
 func TestRetainRefusesWhatIsNoShare(t *testing.T) {
 	for _, c := range [][2]int{{0, 50}, {10, -1}, {10, 101}} {
-		_, err := Retain(c[0], c[1], 0)
+		_, err := Retain(c[0], c[1], 0, nil)
 		require.ErrorContains(t, err, "retention of")
 	}
 }

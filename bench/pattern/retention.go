@@ -17,8 +17,9 @@ type Retained struct {
 }
 
 // Retain allocates blocks as mixed does, writes all their bytes, and frees a share of them, chosen at
-// random, in random order. It then waits, without a call to the allocator.
-func Retain(blocks, percent int, wait time.Duration) (r Retained, err error) {
+// random, in random order. It then waits, without a call to the allocator, after it has called waiting
+// with the figures known by then.
+func Retain(blocks, percent int, wait time.Duration, waiting func(Retained)) (r Retained, err error) {
 	if blocks < 1 || percent < 0 || percent > 100 {
 		return r, fmt.Errorf("retention of %d blocks, %d %% freed", blocks, percent)
 	}
@@ -46,11 +47,12 @@ func Retain(blocks, percent int, wait time.Duration) (r Retained, err error) {
 		hand.put(table[i])
 	}
 	r.AtOnce = now()
-	time.Sleep(wait)
-	r.Later = now()
 	for _, b := range table[freed:] {
 		r.Live += uint64(len(bytesOf(b)))
 	}
+	waiting(r)
+	time.Sleep(wait)
+	r.Later = now()
 	hand.drain(table[freed:])
 	return r, nil
 }

@@ -174,6 +174,9 @@ func (d dots) plot(title, axis string) (*plot.Plot, vg.Length, error) {
 	}
 	p.Legend.Top, p.Legend.XOffs = true, vg.Points(-4)
 	p.Y.Min, p.Y.Max = -0.5, float64(len(d.names))-0.5
+	if p.X.Max < 4*p.X.Min { // room for two ticks at least
+		p.X.Min, p.X.Max = math.Exp2(math.Floor(math.Log2(p.X.Min))), math.Exp2(math.Ceil(math.Log2(p.X.Max)))
+	}
 	// The legend has the right quarter of the picture.
 	width := math.Log2(p.X.Max / p.X.Min)
 	p.X.Min, p.X.Max = p.X.Min*math.Exp2(-0.03*width), p.X.Max*math.Exp2(0.33*width)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"sync"
 )
 
@@ -27,8 +28,8 @@ func (r RetentionRow) Name() string { return fmt.Sprintf("retention/freed=%d", r
 // RetentionRows returns the rows, which nothing has been measured of.
 func RetentionRows() []RetentionRow { return []RetentionRow{{Freed: 75}, {Freed: 100}} }
 
-// retentionTasks returns one task that measures all impls at once, as far as the memory goes: most of
-// the time they wait.
+// retentionTasks returns one task that measures all impls at once, as far as the memory goes. They wait
+// together, but each has a processor of its own before: some allocators give memory back by the clock.
 func (s *Suite) retentionTasks() (tasks []*task, fill func(*Outcome)) {
 	var rows []RetentionRow
 	fill = func(out *Outcome) {
@@ -62,6 +63,7 @@ func (s *Suite) retain(ctx context.Context, rows []RetentionRow) error {
 	const share = 0.75 // of the memory left
 	together := max(1, int(share*float64(memoryLeft())/float64(s.Retain)/bytesOfBlock))
 	places := make(chan struct{}, together)
+	processors := make(chan struct{}, runtime.NumCPU())
 	var mu sync.Mutex // guards rows and failed
 	var failed []error
 	var measuring sync.WaitGroup
@@ -73,8 +75,11 @@ func (s *Suite) retain(ctx context.Context, rows []RetentionRow) error {
 			measuring.Go(func() {
 				places <- struct{}{}
 				defer func() { <-places }()
+				processors <- struct{}{}
+				leave := sync.OnceFunc(func() { <-processors })
+				defer leave()
 				r := &rows[n]
-				l, err := i.measure(ctx, i.program(false), s.Wait, []string{"live", "full", "at-once", "later"},
+				l, err := i.measureTold(ctx, leave, i.program(false), s.Wait, []string{"live", "full", "at-once", "later"},
 					"retention", fmt.Sprint(s.Retain), fmt.Sprint(r.Freed), milliseconds(s.Wait))
 				mu.Lock()
 				defer mu.Unlock()

@@ -34,7 +34,8 @@ func TestMain(m *testing.M) {
 		os.Exit(0)
 	}
 	if len(os.Args) > 4 && os.Args[1] == "retention" {
-		fmt.Printf("live=100 full=1000 at-once=900 later=%s\n", os.Args[3])
+		fmt.Print("live=100 full=1000 at-once=900")
+		fmt.Printf(" later=%s\n", os.Args[3])
 		os.Exit(0)
 	}
 	if len(os.Args) > 2 && os.Args[1] == "release" {
@@ -227,7 +228,7 @@ func TestTheCProgramDrawsTheSameNumbersAndHasTheSamePatterns(t *testing.T) {
 
 	retained, err := native.measure(context.Background(), native.binary[false], time.Second, []string{"live", "later"}, "retention", "1000", "75", "1")
 	require.NoError(t, err)
-	same, err := pattern.Retain(1000, 75, time.Millisecond)
+	same, err := pattern.Retain(1000, 75, time.Millisecond, func(pattern.Retained) {})
 	require.NoError(t, err)
 	require.Equal(t, float64(same.Live), retained["live"])
 

@@ -33,6 +33,11 @@ func environment() []string {
 
 // measure starts the program for one measurement and reads what it prints.
 func (i *Impl) measure(ctx context.Context, program string, about time.Duration, keys []string, args ...string) (line, error) {
+	return i.measureTold(ctx, func() {}, program, about, keys, args...)
+}
+
+// measureTold is measure; begun is called when the worker has begun to print.
+func (i *Impl) measureTold(ctx context.Context, begun func(), program string, about time.Duration, keys []string, args ...string) (line, error) {
 	ctx, cancel := context.WithTimeout(ctx, about+patience)
 	defer cancel()
 	c := exec.CommandContext(ctx, program, args...)
@@ -40,7 +45,8 @@ func (i *Impl) measure(ctx context.Context, program string, about time.Duration,
 	if i.preload != "" {
 		c.Env = append(c.Env, "LD_PRELOAD="+i.preload)
 	}
-	var output, complaint bytes.Buffer
+	output := listener{begun: begun}
+	var complaint bytes.Buffer
 	c.Stdout, c.Stderr = &output, &complaint
 	err := c.Run()
 	switch {
@@ -51,7 +57,20 @@ func (i *Impl) measure(ctx context.Context, program string, about time.Duration,
 	case complaint.Len() > 0: // a library that cannot be preloaded is only complained about
 		return nil, errors.New(firstLines(complaint.String()))
 	}
-	return parseLine(output.String(), keys...)
+	return parseLine(output.text.String(), keys...)
+}
+
+// A listener keeps what is written to it, and calls begun before the first of it.
+type listener struct {
+	begun func()
+	text  bytes.Buffer
+}
+
+func (l *listener) Write(p []byte) (int, error) {
+	if l.text.Len() == 0 {
+		l.begun()
+	}
+	return l.text.Write(p)
 }
 
 func milliseconds(d time.Duration) string { return fmt.Sprint(d.Milliseconds()) }

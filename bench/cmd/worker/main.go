@@ -75,8 +75,10 @@ func measure(args []string) (line string, err error) {
 			r.Build, r.Collection, r.CollectionCPU, r.Resident, r.ResidentPeak,
 			r.Requests, r.Cycles, r.CPUShare, r.P50, r.P99, r.P999, r.Last), err
 	case args[0] == "retention" && len(numbers) == 3:
-		r, err := pattern.Retain(numbers[0], numbers[1], about)
-		return fmt.Sprintf("live=%d full=%d at-once=%d later=%d", r.Live, r.Full, r.AtOnce, r.Later), err
+		r, err := pattern.Retain(numbers[0], numbers[1], about, func(r pattern.Retained) {
+			fmt.Printf("live=%d full=%d at-once=%d ", r.Live, r.Full, r.AtOnce) // a line that is begun says that the wait is
+		})
+		return fmt.Sprintf("later=%d", r.Later), err
 	case args[0] == "release" && len(numbers) == 1:
 		r, err := release.Measure(about)
 		return latencies("quiet", r.Quiet) + " " + latencies("beside", r.Beside) + fmt.Sprintf(" released=%d", r.Released), err
