@@ -22,10 +22,14 @@ func (h *Heap) reallocLarge(b []byte, e mheap.Entry, n uintptr) ([]byte, error) 
 	asked := min(uintptr(cap(b)), old)
 	dirty, err := h.resize(span, n)
 	if err != nil {
+		stays := true // also if OnLimit panics
+		defer func() {
+			if stays {
+				mheap.SetSlotState(state, mheap.Live)
+			}
+		}()
 		moved, err := h.carry(b, span, n)
-		if err != nil {
-			mheap.SetSlotState(state, mheap.Live)
-		}
+		stays = err != nil
 		return moved, err
 	}
 	h.caches.Recount(span.Class(), n-asked)

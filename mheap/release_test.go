@@ -109,11 +109,11 @@ func TestWhatTheSystemRefusesToTakeStaysFree(t *testing.T) {
 	r.verify()
 }
 
-func TestReleaseWithoutMetadataLeavesSpansWhole(t *testing.T) {
+func TestReleaseWithoutMetadataTakesWholeSpans(t *testing.T) {
 	r := newRig(t, 4<<10)
 	r.build("used 1, free 30, used rest")
 	r.exhaustMetadata()
-	require.EqualValues(t, 30*mheap.PageSize, r.Release(10*mheap.PageSize), "a span to cut takes a record, a whole one none")
+	require.EqualValues(t, 30*mheap.PageSize, r.Release(10*mheap.PageSize), "a span to cut takes a record")
 	require.Equal(t, "used 1, scav 30, used rest", r.text())
 	r.metadata.Refuse(nil)
 	r.verify()

@@ -14,7 +14,7 @@ var errNoRoom = errors.New("too few idle pages behind the span")
 
 // Extend makes s, a large object, npages long, which is more than it has. Memory from old on may hold
 // what others wrote, up to dirty; behind it reads zero. The error tells that there is no room, or is the
-// operating system's or the metadata's, and leaves s as it was.
+// operating system's, the metadata's or a limit's, and leaves s as it was.
 func (h *Heap) Extend(s *Span, npages uintptr) (dirty uintptr, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -24,6 +24,9 @@ func (h *Heap) Extend(s *Span, npages uintptr) (dirty uintptr, err error) {
 	need := npages - s.npages
 	room, end := h.roomBehind(s, need)
 	if room < need && h.isEnd(end) && h.fit(npages) == nil { // elsewhere there is no room either
+		if err := h.budget.admit((need - room) << PageShift); err != nil { // else an arena would come to no use
+			return 0, err
+		}
 		if err := h.grow(need - room); err != nil {
 			return 0, err
 		}
