@@ -326,15 +326,17 @@ func TestOnLimitThatAllocates(t *testing.T) {
 }
 
 func TestOnLimitThatPanics(t *testing.T) {
-	h := newLimited(t, spanheap.Options{Limit: 2 << 20, OnLimit: func(int) bool { panic("no more") }})
-	b := alloc(t, h, 1_500_000)
+	const limit = 3 << 20
+	h := newLimited(t, spanheap.Options{Limit: limit, OnLimit: func(int) bool { panic("no more") }})
+	b, behind := alloc(t, h, 1_500_000), alloc(t, h, 50_000)
 	for range 2 {
-		require.PanicsWithValue(t, "no more", func() { _, _ = h.Alloc(1 << 20) })
-		require.PanicsWithValue(t, "no more", func() { _, _ = h.Realloc(b, 1_900_000) })
-		requireWithin(t, h, 2<<20)
+		require.PanicsWithValue(t, "no more", func() { _, _ = h.Alloc(2_000_000) })
+		require.PanicsWithValue(t, "no more", func() { _, _ = h.Realloc(b, 2_000_000) })
+		requireWithin(t, h, limit)
 	}
 	h.Free(b)
-	h.Free(alloc(t, h, 1<<20))
+	h.Free(behind)
+	h.Free(alloc(t, h, 2_000_000))
 	closeEmpty(t, h)
 }
 
