@@ -181,12 +181,12 @@ func TestTrackGoMemoryLimit(t *testing.T) {
 		says.Store(5 << 30)
 		stop, err := TrackGoMemoryLimit(provider, time.Minute)
 		require.NoError(t, err)
-		require.EqualValues(t, 5<<30, set(), "at once")
+		require.Equal(t, int64(5<<30), set(), "at once")
 		for _, n := range []uint64{4 << 30, 0} {
 			says.Store(n)
 			time.Sleep(time.Minute)
 			synctest.Wait()
-			require.EqualValues(t, 4<<30, set(), "an error changes nothing")
+			require.Equal(t, int64(4<<30), set(), "an error changes nothing")
 		}
 		stop()
 		stop()

@@ -1,6 +1,7 @@
 package spanheap_test
 
 import (
+	"errors"
 	"runtime"
 	"slices"
 	"testing"
@@ -50,6 +51,7 @@ var commands = []func(*model){
 	13: (*model).freeByOther,
 	14: (*model).allocMany,
 	15: (*model).freeMany,
+	16: (*model).setLimit,
 }
 
 type model struct {
@@ -60,6 +62,7 @@ type model struct {
 	bytes       int      // of live
 	dead        [][]byte // freed lately
 	marks       uint64
+	limit       uint64 // 0: none
 }
 
 // resident is a live block, and the way it is freed.
@@ -91,8 +94,14 @@ func (m *model) size() int {
 // full tells that no more blocks should be made.
 func (m *model) full() bool { return m.bytes > 32<<20 || len(m.live) > 20_000 }
 
-// moveIn adds a block of n bytes to the model.
+// refused tells whether a limit has refused a block, which only a limit may.
+func (m *model) refused(err error) bool { return m.limit > 0 && errors.Is(err, spanheap.ErrLimit) }
+
+// moveIn adds a block of n bytes to the model, unless it was refused.
 func (m *model) moveIn(b []byte, n int, err error, free func()) {
+	if m.refused(err) {
+		return
+	}
 	if err != nil || len(b) != n || cap(b) != n {
 		require.FailNowf(m.t, "bad block", "%d bytes, capacity %d, want %d: %v", len(b), cap(b), n, err)
 	}
@@ -159,6 +168,9 @@ func moveInValue[T any](m *model) {
 		return
 	}
 	p, err := spanheap.New[T](m.heap)
+	if m.refused(err) {
+		return
+	}
 	require.NoError(m.t, err)
 	b := unsafe.Slice((*byte)(unsafe.Pointer(p)), unsafe.Sizeof(*p))
 	requireZeroed(m.t, b)
@@ -171,6 +183,9 @@ func (m *model) makeSlice() {
 		return
 	}
 	s, err := spanheap.MakeSlice[leaf](m.heap, n/2, n)
+	if m.refused(err) {
+		return
+	}
 	b := unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(s))), uintptr(n)*unsafe.Sizeof(leaf{}))
 	requireZeroed(m.t, b)
 	m.moveIn(b, len(b), err, func() { spanheap.FreeSlice(s) })
@@ -233,6 +248,12 @@ func (m *model) realloc() {
 	}
 	x, n := m.moveOut(m.pick()), m.size()
 	b, err := m.heap.Realloc(x.bytes, n)
+	if m.refused(err) {
+		m.check(x.intact())
+		m.live = append(m.live, x)
+		m.bytes += len(x.bytes)
+		return
+	}
 	if kept := min(n, len(x.bytes), len(b)) &^ 7; kept > 0 { // the pattern of whole words does not depend on the length
 		part := tenant{b[:kept:kept], x.mark}
 		m.check(part.intactAt(addressOf(x.bytes)))
@@ -244,6 +265,15 @@ func (m *model) realloc() {
 }
 
 func (m *model) release() { m.heap.Release(m.byte() << 14) }
+
+// setLimit sets a limit of up to 16 MiB, or none. What is backed already may be more.
+func (m *model) setLimit() {
+	limit := uint64(m.byte()) << 16
+	m.heap.SetLimit(int64(limit))
+	if m.limit = limit; limit > 0 {
+		m.limit = max(limit, m.heap.Backed())
+	}
+}
 
 func (m *model) changeProcs() { runtime.GOMAXPROCS(1 + m.byte()%4) }
 
@@ -257,6 +287,10 @@ func (m *model) verify() {
 	m.check(plausible(s))
 	require.EqualValues(m.t, len(m.live), s.LiveBlocks)
 	require.EqualValues(m.t, m.bytes, s.Live)
+	require.Equal(m.t, s.Backed, m.heap.Backed())
+	if m.limit > 0 {
+		require.LessOrEqual(m.t, s.Backed, m.limit)
+	}
 }
 
 // misuse must be reported as one of the kinds.

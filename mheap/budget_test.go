@@ -46,7 +46,7 @@ func TestWhatTheBudgetCannotHoldTakesNoArena(t *testing.T) {
 	r := newRig(t, 4<<10)
 	r.alloc(1)
 	before := r.Usage()
-	r.Budget().SetLimit(64<<20, 0)
+	r.Budget().SetLimit(arena.Size, 0)
 	_, err := r.Alloc(5*mheap.PagesPerArena, mheap.LargeNoscan, 0)
 	require.ErrorIs(t, err, mheap.ErrLimit)
 	require.Equal(t, before, r.Usage())
