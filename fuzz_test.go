@@ -19,7 +19,7 @@ func FuzzHeap(f *testing.F) {
 		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
 		m := model{t: t, heap: newHeap(t), other: newHeap(t), script: script}
 		for range 4000 {
-			if len(m.script) == 0 {
+			if len(m.script) == 0 || m.work > 256<<20 {
 				break
 			}
 			commands[m.byte()%len(commands)](&m)
@@ -63,6 +63,7 @@ type model struct {
 	dead        [][]byte // freed lately
 	marks       uint64
 	limit       uint64 // 0: none
+	work        int    // bytes looked at, and some more for every walk over the heap: it bounds a script's time
 }
 
 // resident is a live block, and the way it is freed.
@@ -109,6 +110,7 @@ func (m *model) moveIn(b []byte, n int, err error, free func()) {
 		free()
 		return
 	}
+	m.work += n
 	m.marks++
 	m.live = append(m.live, resident{movedIn(b, m.marks), free})
 	m.bytes += len(b)
@@ -278,6 +280,7 @@ func (m *model) setLimit() {
 func (m *model) changeProcs() { runtime.GOMAXPROCS(1 + m.byte()%4) }
 
 func (m *model) verify() {
+	m.work += m.bytes + 1<<20
 	for _, x := range m.live {
 		m.check(x.intact())
 	}
