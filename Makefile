@@ -15,7 +15,7 @@ portable: ## run all tests with caches under locks instead of pinning
 debug: ## run all tests with the lock order checked
 	go test -tags spanheap_debug ./...
 sampled: ## run the root package's tests with every block in the heap profile
-	SPANHEAP_TEST_PROFILE_RATE=1 go test .
+	SPANHEAP_TEST_PROFILE_RATE=1 go test -count=1 .
 test-386: ## run all tests as a 32-bit program
 	GOARCH=386 go test ./...
 test-js: ## run all tests as js/wasm, under Node

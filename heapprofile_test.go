@@ -374,7 +374,7 @@ func TestProfileUnderLoad(t *testing.T) {
 			}
 		})
 	}
-	for i := range loops(100) {
+	for i := range loops(40) {
 		spanheap.SetProfileRate([]int{0, 1, 1000}[i%3])
 		profileOf(t, h)
 		runtime.Gosched()

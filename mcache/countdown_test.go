@@ -74,36 +74,33 @@ func TestGapsAreExponentiallyDistributed(t *testing.T) {
 // A block of n bytes is sampled with the probability 1-exp(-n/rate): the shares lie within six standard
 // deviations of it, which they do not once in 500 million runs. With no memory for caches it is the same.
 func TestBlocksAreSampledByTheirSize(t *testing.T) {
-	const rate = 2000
 	for _, refused := range []bool{false, true} {
 		r := newRig(t)
-		r.SetSampleRate(rate)
 		if refused {
 			r.exhaustMetadata(mcache.CacheSize / 2)
 		}
 		for _, c := range []struct {
-			class mheap.SpanClass
-			n     uintptr
+			class   mheap.SpanClass
+			n, rate uintptr
 		}{
-			{mheap.Tiny, 1}, {mheap.Tiny, 7}, {noscan(64), 50}, {mheap.ClassOf(20, false), 300}, {noscan(4000), 4000},
-			{mheap.LargeNoscan, 40_000}, {mheap.LargeScan, 40_000}, {mheap.LargeNoscan, 3 << 20},
+			{mheap.Tiny, 1, 20}, {mheap.Tiny, 7, 20}, {noscan(64), 50, 1000}, {mheap.ClassOf(20, false), 300, 1000},
+			{noscan(4000), 4000, 4000}, {mheap.LargeNoscan, 40_000, 200_000}, {mheap.LargeScan, 40_000, 40_000},
+			{mheap.LargeNoscan, 3 << 20, 4 << 20},
 		} {
-			count := 30_000
-			if c.class.Large() {
-				count = 300
-			}
+			r.SetSampleRate(c.rate)
+			const count = 1000
 			sampled := 0
 			for range count {
 				switch got := r.sampledPair(c.class, c.n); got {
-				case rate:
+				case c.rate:
 					sampled++
 				case 0:
 				default:
 					require.FailNow(t, "sampled with another rate", got)
 				}
 			}
-			p := -math.Expm1(-float64(c.n) / rate)
-			require.InDelta(t, float64(count)*p, sampled, 6*math.Sqrt(float64(count)*p*(1-p))+1, "%d bytes", c.n)
+			p := -math.Expm1(-float64(c.n) / float64(c.rate))
+			require.InDelta(t, count*p, sampled, 6*math.Sqrt(count*p*(1-p)), "%d bytes", c.n)
 		}
 		require.Equal(t, refused, len(r.Hoards()) == 0)
 		r.metadata.Refuse(nil)
