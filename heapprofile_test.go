@@ -386,3 +386,38 @@ func TestProfileUnderLoad(t *testing.T) {
 	require.Equal(t, sums{allocObjects: got.allocObjects, allocSpace: got.allocSpace}, got)
 	closeEmpty(t, h)
 }
+
+// An epoch has what was allocated in it, and of that what lives at its end; frees of older blocks are not
+// its business.
+func TestProfileIsCutIntoEpochs(t *testing.T) {
+	profileRate(t, 1)
+	h := newHeap(t)
+	cut := func() sums {
+		var b bytes.Buffer
+		require.NoError(t, h.CutProfile(&b))
+		p, err := pprofprototest.Decode(b.Bytes())
+		require.NoError(t, err)
+		return sum(p, every)
+	}
+	var live [][]byte
+	for i := range 5 {
+		older := live
+		live = nil
+		for range 10 + i {
+			live = append(live, alloc(t, h, 97))
+		}
+		h.Free(live[0])
+		live[1] = must(h.Realloc(live[1], 100))
+		h.FreeBatch(older[min(len(older), 1):])
+		want := int64(10 + i)
+		require.Equal(t, sums{want, 97 * want, want - 1, 97*(want-1) + 3, 15*(want-1) - 3}, cut())
+	}
+	require.Equal(t, sums{}, cut())
+	h.FreeBatch(live[1:])
+	require.Equal(t, sums{}, cut())
+	require.NoError(t, h.CutProfile(nil))
+	require.EqualValues(t, 60, sum(profileOf(t, h), every).allocObjects)
+	require.ErrorIs(t, h.CutProfile(full{}), errFull)
+	closeEmpty(t, h)
+	require.ErrorIs(t, h.CutProfile(nil), spanheap.ErrClosed)
+}

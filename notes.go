@@ -46,7 +46,7 @@ func (h *Heap) noteSized(p, n, rate uintptr, allocated bool) {
 	if t.of == nil {
 		t.of = map[uintptr]note{}
 	}
-	x := note{size: n, usable: usable, sample: sample{t.samples.record(&where), weightOf(n, rate)}}
+	x := note{size: n, usable: usable, sample: sample{t.samples.record(&where), weightOf(n, rate), t.samples.epoch}}
 	x.sample.begin(n, usable, allocated)
 	t.of[p] = x
 	t.mu.Unlock()
@@ -107,11 +107,18 @@ func (t *notes) drop() {
 	t.of, t.samples = nil, samples{}
 }
 
-// sampled returns what was sampled, record by record.
-func (t *notes) sampled() []placedRecord {
+// sampled returns what was ever sampled.
+func (t *notes) sampled() []placedCounts {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.samples.all()
+}
+
+// cut returns what was sampled since it was called before.
+func (t *notes) cut() []placedCounts {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.samples.cut()
 }
 
 // noted tells whether the block at p, whose page's entry is e, has a note.

@@ -22,13 +22,20 @@ type place struct {
 }
 
 // samples is a heap's records, guarded by the lock of its notes.
-type samples struct{ records map[place]*record }
-
-// record is what the profile knows of one place.
-type record struct {
-	allocated totals // ever
-	live      totals
+type samples struct {
+	records map[place]*record
+	epoch   uint32
 }
+
+// record is what the profile knows of one place. It is cut into epochs: recent counts the blocks that were
+// allocated in the epoch.
+type record struct {
+	ever, recent counts
+	epoch        uint32 // of recent
+}
+
+// counts are sums over the blocks that were allocated, and over those of them that live.
+type counts struct{ allocated, live totals }
 
 // totals are sums over blocks, each times its weight.
 type totals struct {
@@ -41,6 +48,7 @@ type totals struct {
 type sample struct {
 	record *record // nil for a block that is not sampled
 	weight uint64
+	epoch  uint32 // of the allocation
 }
 
 // weightOne is the weight of a block that counts for itself alone.
@@ -74,19 +82,30 @@ func (s *samples) record(p *place) *record {
 	return r
 }
 
-// placedRecord is a record and its place.
-type placedRecord struct {
+// placedCounts are the counts of a place.
+type placedCounts struct {
 	place place
-	record
+	counts
 }
 
-// all returns copies of all records.
-func (s *samples) all() []placedRecord {
-	all := make([]placedRecord, 0, len(s.records))
+// all returns what was ever sampled.
+func (s *samples) all() []placedCounts {
+	all := make([]placedCounts, 0, len(s.records))
 	for p, r := range s.records {
-		all = append(all, placedRecord{p, *r})
+		all = append(all, placedCounts{p, r.ever})
 	}
 	return all
+}
+
+// cut returns what was sampled in the epoch, and begins another.
+func (s *samples) cut() (recent []placedCounts) {
+	for p, r := range s.records {
+		if r.epoch == s.epoch {
+			recent = append(recent, placedCounts{p, r.recent})
+		}
+	}
+	s.epoch++
+	return recent
 }
 
 // totals returns the block's part of a record.
@@ -100,25 +119,40 @@ func (s sample) totals(size, usable uintptr) totals {
 
 // begin counts the block, which was just allocated, or got its size where it lies.
 func (s sample) begin(size, usable uintptr, allocated bool) {
-	t := s.totals(size, usable)
-	if allocated {
-		s.record.allocated.add(t)
+	t, r := s.totals(size, usable), s.record
+	if r.epoch != s.epoch {
+		r.recent, r.epoch = counts{}, s.epoch
 	}
-	s.record.live.add(t)
+	if allocated {
+		r.ever.allocated.add(t)
+		r.recent.allocated.add(t)
+	}
+	r.ever.live.add(t)
+	r.recent.live.add(t)
 }
 
 // freed counts the end of the block.
 func (s sample) freed(size, usable uintptr) {
-	if s.record != nil {
-		s.record.live.subtract(s.totals(size, usable))
+	if s.record == nil {
+		return
+	}
+	t := s.totals(size, usable)
+	s.record.ever.live.subtract(t)
+	if s.epoch == s.record.epoch {
+		s.record.recent.live.subtract(t)
 	}
 }
 
 // resized counts that other bytes were asked for of the block, in place.
 func (s sample) resized(before, after, usable uintptr) {
-	if s.record != nil {
-		s.record.live.subtract(s.totals(before, usable))
-		s.record.live.add(s.totals(after, usable))
+	if s.record == nil {
+		return
+	}
+	s.freed(before, usable)
+	t := s.totals(after, usable)
+	s.record.ever.live.add(t)
+	if s.epoch == s.record.epoch {
+		s.record.recent.live.add(t)
 	}
 }
 
