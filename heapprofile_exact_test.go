@@ -78,6 +78,18 @@ var blockKinds = map[string]func(h *spanheap.Heap, l *spanheap.Local) (n int, fr
 		b := must(h.Realloc(must(h.Alloc(3)), 4))
 		return 4, func() { h.Free(b) }
 	},
+	"Realloc of large ones in place": func(h *spanheap.Heap, _ *spanheap.Local) (int, func()) {
+		b := must(h.Realloc(must(h.Alloc(500_000)), 200_000))
+		b = must(h.Realloc(b, 700_000))
+		b = must(h.Realloc(b, 699_000))
+		return 699_000, func() { h.Free(b) }
+	},
+	"Realloc moves large ones": func(h *spanheap.Heap, _ *spanheap.Local) (int, func()) {
+		b, wall := must(h.Alloc(500_000)), must(h.Alloc(1))
+		b = must(h.Realloc(b, 3<<20))
+		h.Free(wall)
+		return 3 << 20, func() { h.Free(b) }
+	},
 	"Realloc moves": func(h *spanheap.Heap, _ *spanheap.Local) (int, func()) {
 		b := must(h.Realloc(must(h.Alloc(3)), 8))
 		b = must(h.Realloc(b, 50_000))
