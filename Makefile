@@ -14,6 +14,8 @@ portable: ## run all tests with caches under locks instead of pinning
 	go test -tags spanheap_portable ./...
 debug: ## run all tests with the lock order checked
 	go test -tags spanheap_debug ./...
+sampled: ## run the root package's tests with every block in the heap profile
+	SPANHEAP_TEST_PROFILE_RATE=1 go test -count=1 .
 test-386: ## run all tests as a 32-bit program
 	GOARCH=386 go test ./...
 test-js: ## run all tests as js/wasm, under Node
@@ -33,4 +35,4 @@ lint: ## vet for every system, and check the formatting
 	@for os in linux/amd64 linux/386 linux/arm64 linux/s390x darwin/arm64 windows/amd64 freebsd/amd64 netbsd/amd64 openbsd/amd64 dragonfly/amd64 js/wasm wasip1/wasm; do echo "vet $$os"; GOOS=$${os%/*} GOARCH=$${os#*/} go vet ./... || exit 1; done
 cover: ## show how much of the code the tests reach
 	go test -coverpkg ./... -coverprofile cover.out ./... && go tool cover -func cover.out | tail -n 1
-.PHONY: help build test race portable debug test-386 test-js fuzz bench bench-short bench-guard gen lint cover
+.PHONY: help build test race portable debug sampled test-386 test-js fuzz bench bench-short bench-guard gen lint cover

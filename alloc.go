@@ -146,7 +146,7 @@ func (h *Heap) allocSmall(class mheap.SpanClass, n uintptr) (uintptr, error) {
 	if p != 0 {
 		return p, nil
 	}
-	return h.insist(n, func() (uintptr, error) { return h.caches.Alloc(nil, class, n) })
+	return h.obtain(n, func() (p, rate uintptr, err error) { return h.caches.Alloc(nil, class, n) })
 }
 
 func (h *Heap) allocTiny(n uintptr) (uintptr, error) {
@@ -156,21 +156,21 @@ func (h *Heap) allocTiny(n uintptr) (uintptr, error) {
 	if p != 0 {
 		return p, nil
 	}
-	return h.insist(n, func() (uintptr, error) { return h.caches.AllocTiny(nil, n) })
+	return h.obtain(n, func() (p, rate uintptr, err error) { return h.caches.AllocTiny(nil, n) })
 }
 
 // allocLarge returns the address of an object that has a span of its own, at a multiple of align.
 func (h *Heap) allocLarge(n, align uintptr, noscan, zero bool) (uintptr, error) {
-	return h.insist(n, func() (uintptr, error) {
-		span, fresh, err := h.caches.AllocLarge(mheap.ClassOf(0, noscan), n, align)
+	return h.obtain(n, func() (p, rate uintptr, err error) {
+		span, fresh, rate, err := h.caches.AllocLarge(mheap.ClassOf(0, noscan), n, align)
 		if err != nil {
-			return 0, err
+			return 0, 0, err
 		}
 		raceAlloc(span.Base(), n)
 		if zero && !fresh {
 			clear(bytesAt(span.Base(), int(n)))
 		}
-		return span.Base(), nil
+		return span.Base(), rate, nil
 	})
 }
 
@@ -190,6 +190,20 @@ func (h *Heap) insist(n uintptr, alloc func() (uintptr, error)) (uintptr, error)
 		return 0, refuse(n, err)
 	}
 	return p, nil
+}
+
+// obtain is insist for an alloc that returns the address of a block of n bytes and the rate with which it is
+// to be sampled, or 0.
+func (h *Heap) obtain(n uintptr, alloc func() (p, rate uintptr, err error)) (uintptr, error) {
+	var rate uintptr
+	p, err := h.insist(n, func() (p uintptr, err error) {
+		p, rate, err = alloc()
+		return p, err
+	})
+	if err == nil && rate != 0 {
+		h.noteSample(p, n, rate)
+	}
+	return p, err
 }
 
 // MaxAlign is the largest alignment that AllocAligned gives.

@@ -15,6 +15,7 @@
 //	mcache      one owner's magazines and the spans that fill them, used without a lock; the owner is a P
 //	stash       a bounded stack of free slots on their way from one mcache to the next
 //	mcentral    all spans of one span class: the lists with room (nonempty), the list without (empty); a stash
+//	note        what a heap remembers of one block, whose slot is Noted then; a sample of the profile, for one
 //	mheap       all pages: the tree of free spans that are backed (free), of those given back (scav)
 //
 // # Layers
@@ -36,6 +37,9 @@
 //     spans with room; pinned again, perhaps to another P, everything is looked at again.
 //  5. No span has room: the mheap takes the smaller best fit of its two trees, joins neighbours when
 //     nothing fits, grows by an arena when that fails too. Memory is committed when it is first used.
+//
+// Each cache counts the bytes down to the next block that the heap profile samples; that one takes the
+// slow path, gets a note with its stack, and a state that only the slow free accepts.
 //
 // Objects above 32 KiB come from the mheap, up to 256 KiB through a few that each P keeps of those it freed.
 // Noscan blocks under 8 bytes share 16-byte slots. Spans are longer, the more spans their class has.

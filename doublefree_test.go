@@ -40,6 +40,7 @@ func TestSimultaneousDoubleFree(t *testing.T) {
 // A free that has found its block live may be overtaken by another free of the block, and by all that
 // becomes of it then. It comes too late, and must leave the slot alone.
 func TestOvertakenFreeChangesNothing(t *testing.T) {
+	profileRate(t, 0) // no block is Noted
 	class := mheap.ClassOf(sizeclass.Of(64), true)
 	for name, overtake := range map[string]func(h *spanheap.Heap, b []byte){
 		"the slot is in a cache":  func(h *spanheap.Heap, b []byte) { h.Free(b) },

@@ -1,6 +1,7 @@
 package spanheap_test
 
 import (
+	"bytes"
 	"fmt"
 	"log"
 
@@ -173,4 +174,24 @@ func ExampleHeap_Stats() {
 	// Output:
 	// 100 bytes live, 12 bytes of rounding
 	// true
+}
+
+// Which code allocated what lives in a heap; what is written here to a buffer goes to a file, for
+// go tool pprof.
+func ExampleHeap_WriteHeapProfile() {
+	defer spanheap.SetProfileRate(spanheap.SetProfileRate(1)) // every block, and then as before
+	h, err := spanheap.NewHeap(spanheap.Options{Name: "cache", Purpose: "pages"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer h.Close()
+	if _, err := h.Alloc(1000); err != nil {
+		log.Fatal(err)
+	}
+	var profile bytes.Buffer
+	if err := h.WriteHeapProfile(&profile); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(profile.Len() > 0)
+	// Output: true
 }

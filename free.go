@@ -114,25 +114,36 @@ func (h *Heap) free(op string, p, n uintptr) {
 		}
 		return
 	}
-	n = min(n, blockBytes(e))
-	if !class.Large() {
-		h.freeSlot(op, class, p, state, n)
-		return
-	}
-	raceFree(p, n)
-	if !mheap.FreeSlot(state) {
-		panic(misuse(op, DoubleFree, p))
-	}
-	h.caches.FreeLarge(e.Span(), n)
+	h.freeSlot(op, e, p, state, min(n, blockBytes(e)))
 }
 
-// freeSlot gives back the slot at p of a small class, whose state was seen Live.
-func (h *Heap) freeSlot(op string, class mheap.SpanClass, p, state, n uintptr) {
+// freeSlot gives back the slot at p, not a tiny one, whose state was seen allocated.
+func (h *Heap) freeSlot(op string, e mheap.Entry, p, state, n uintptr) {
 	raceFree(p, n)
-	if !mheap.FreeSlot(state) {
+	if !h.freeState(p, state) {
 		panic(misuse(op, DoubleFree, p))
 	}
-	h.caches.Free(nil, class, p, state, n)
+	if class := e.Class(); !class.Large() {
+		h.caches.Free(nil, class, p, state, n)
+	} else if !h.keepLarge(e, p, n) {
+		h.caches.FreeLarge(e.Span(), n)
+	}
+}
+
+// keepLarge leaves the large object of n bytes at p, whose state is Held, with the P's cache, if there is
+// room; it tells whether there was.
+func (h *Heap) keepLarge(e mheap.Entry, p, n uintptr) bool {
+	length := e.Span().Bytes()
+	if e.Class() != mheap.LargeNoscan || length > mcache.MaxCachedLarge {
+		return false
+	}
+	c := h.caches.Enter()
+	room := c.HasRoomLarge(length)
+	if room {
+		c.PushLarge(p, e.States(), length, n)
+	}
+	h.caches.Leave(c)
+	return room
 }
 
 // liveBlock returns the page entry of the live block of h that begins at p, or panics.

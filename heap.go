@@ -18,12 +18,13 @@ import (
 // A Heap is made by NewHeap, or is the Default one: the zero Heap has no memory to allocate from, and
 // must not be used. It lives until Close, also when nobody refers to it any more.
 type Heap struct {
-	id     uint32    // immutable until Close
-	key    mheap.Key // id's
-	name   string
-	closed atomic.Bool
-	caches mcache.Set
-	pages  *mheap.Heap
+	id            uint32    // immutable until Close
+	key           mheap.Key // id's
+	name, purpose string
+	closed        atomic.Bool
+	caches        mcache.Set
+	pages         *mheap.Heap
+	notes         notes
 
 	soft    int64 // Options.SoftLimit
 	onLimit func(need int) (freed bool)
@@ -34,6 +35,9 @@ type Heap struct {
 type Options struct {
 	// Name tells the heap from others in reports. The default is "heap" and the heap's number.
 	Name string
+
+	// Purpose says what the heap's blocks are for; it is a label of profiles. The default is none.
+	Purpose string
 
 	// HugePages says whether the heap asks for huge pages. The default is that it does not.
 	HugePages HugePages
@@ -76,11 +80,15 @@ const MaxHeaps = 4096
 
 // registry holds the open heaps by number. A number is used again after its heap is closed.
 var registry struct {
-	mu    lockrank.Mutex
-	heaps [MaxHeaps]atomic.Pointer[Heap]
+	mu          lockrank.Mutex
+	profileRate uintptr // guarded by mu
+	heaps       [MaxHeaps]atomic.Pointer[Heap]
 }
 
-func init() { registry.mu.Init(lockrank.Registry) }
+func init() {
+	registry.mu.Init(lockrank.Registry)
+	registry.profileRate = DefaultProfileRate
+}
 
 // NewHeap makes an empty heap. It takes no memory before the first block is allocated.
 func NewHeap(o Options) (*Heap, error) { return newHeap(o, arena.Process(), arena.Metadata()) }
@@ -95,12 +103,14 @@ func newHeap(o Options, space *arena.Space, metadata arena.System) (*Heap, error
 		if registry.heaps[id].Load() != nil {
 			continue
 		}
-		h := &Heap{id: uint32(id), key: mheap.KeyOf(uint32(id)), name: o.Name, pages: mheap.New(uint32(id), space, metadata)}
+		h := &Heap{id: uint32(id), key: mheap.KeyOf(uint32(id)), name: o.Name, purpose: o.Purpose, pages: mheap.New(uint32(id), space, metadata)}
 		if h.name == "" {
 			h.name = fmt.Sprintf("heap %d", id)
 		}
 		h.pages.UseHugePages(mheap.HugePages(o.HugePages))
+		h.notes.init()
 		h.caches.Init(h.pages)
+		h.caches.SetSampleRate(registry.profileRate)
 		h.soft, h.onLimit = o.SoftLimit, o.OnLimit
 		setLimit(h.pages.Budget(), o.Limit, o.SoftLimit)
 		registry.heaps[id].Store(h)
@@ -152,6 +162,7 @@ func (h *Heap) Close() error {
 	}
 	registry.mu.Lock() // whoever goes through all heaps is done with this one
 	defer registry.mu.Unlock()
+	h.notes.drop()
 	h.caches.Close()
 	h.pages.Close()
 	registry.heaps[h.id].Store(nil)

@@ -96,7 +96,7 @@ func (l *Local) allocBytes(n int, zero bool) ([]byte, error) {
 		return h.allocBytes(n, zero)
 	}
 	size := uintptr(n)
-	p, err := h.insist(size, func() (uintptr, error) {
+	p, err := h.obtain(size, func() (p, rate uintptr, err error) {
 		l.use.begin()
 		defer l.use.end()
 		if n >= smallest {

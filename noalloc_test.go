@@ -10,8 +10,16 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Nothing that succeeds takes memory from the Go heap.
+// Nothing that succeeds takes memory from the Go heap: not without samples, and not with them once their
+// stacks are known.
 func TestNothingIsAllocatedOnTheGoHeap(t *testing.T) {
+	for _, rate := range []int{0, 1, spanheap.DefaultProfileRate} {
+		profileRate(t, rate)
+		requireNothingOnTheGoHeap(t)
+	}
+}
+
+func requireNothingOnTheGoHeap(t *testing.T) {
 	h := newHeap(t)
 	var failed error
 	pair := func(allocate func(int) ([]byte, error), n int) func() {

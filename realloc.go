@@ -32,6 +32,9 @@ func (h *Heap) Realloc(b []byte, n int) ([]byte, error) {
 	}
 	if n > 0 && goodSize(uintptr(n)) == usableSize(e, p) {
 		h.caches.Recount(e.Class(), uintptr(n)-min(uintptr(cap(b)), usableSize(e, p)))
+		if noted(e, p) {
+			h.notes.resize(p, uintptr(n))
+		}
 		grown := bytesAt(p, n)
 		if n > len(b) {
 			clear(grown[len(b):])
@@ -112,10 +115,13 @@ func UsableSize(b []byte) int {
 
 // usableSize returns how many bytes the block at p has, whose page's entry is e.
 func usableSize(e mheap.Entry, p uintptr) uintptr {
-	if e.Class() != mheap.Tiny {
-		return blockBytes(e)
+	switch {
+	case e.Class() == mheap.Tiny:
+		state, _ := e.Slot(p)
+		_, size, _ := mheap.TinyBlock(state, p%mheap.TinySlot)
+		return size
+	case noted(e, p):
+		return heapOf(p).notes.usable(p)
 	}
-	state, _ := e.Slot(p)
-	_, size, _ := mheap.TinyBlock(state, p%mheap.TinySlot)
-	return size
+	return blockBytes(e)
 }

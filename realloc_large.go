@@ -15,7 +15,8 @@ const slack = 8
 // reallocLarge is Realloc of a large block to n bytes, which make a large block too.
 func (h *Heap) reallocLarge(b []byte, e mheap.Entry, n uintptr) ([]byte, error) {
 	p, span, state := addressOf(b), e.Span(), e.States()
-	if !mheap.FreeSlot(state) {
+	was, won := hold(state)
+	if !won {
 		panic(misuse("Realloc", DoubleFree, p))
 	}
 	old := span.Bytes()
@@ -25,15 +26,21 @@ func (h *Heap) reallocLarge(b []byte, e mheap.Entry, n uintptr) ([]byte, error) 
 		stays := true // also if OnLimit panics
 		defer func() {
 			if stays {
-				mheap.SetSlotState(state, mheap.Live)
+				mheap.SetSlotState(state, was)
 			}
 		}()
-		moved, err := h.carry(b, span, n)
+		moved, err := h.carry(b, span, n, was == mheap.Noted)
 		stays = err != nil
 		return moved, err
 	}
 	h.caches.Recount(span.Class(), n-asked)
+	if was == mheap.Noted {
+		h.notes.end(p)
+	}
 	mheap.SetSlotState(state, mheap.Live)
+	if rate := h.caches.Sample(n); rate != 0 {
+		h.noteSized(p, n, rate, false)
+	}
 	return grownTo(p, len(b), n, dirty), nil
 }
 
@@ -52,14 +59,16 @@ func (h *Heap) resize(span *mheap.Span, n uintptr) (dirty uintptr, err error) {
 	return old, nil
 }
 
-// carry is Realloc to a span that is longer.
-func (h *Heap) carry(b []byte, span *mheap.Span, n uintptr) ([]byte, error) {
+// carry is Realloc to a span that is longer, of a block that has a note or none.
+func (h *Heap) carry(b []byte, span *mheap.Span, n uintptr, noted bool) ([]byte, error) {
 	old := span.Bytes()
 	var to *mheap.Span
 	var zero bool
-	_, err := h.insist(n, func() (p uintptr, err error) {
-		to, zero, err = h.allocToGrow(span, n)
-		return 0, err
+	_, err := h.obtain(n, func() (p, rate uintptr, err error) {
+		if to, zero, rate, err = h.allocToGrow(span, n); err != nil {
+			return 0, 0, err
+		}
+		return to.Base(), rate, nil
 	})
 	if err != nil {
 		return nil, err
@@ -68,6 +77,9 @@ func (h *Heap) carry(b []byte, span *mheap.Span, n uintptr) ([]byte, error) {
 	emptied := h.pages.Carry(to, span, uintptr(len(b)))
 	asked := min(uintptr(cap(b)), old)
 	raceFree(span.Base(), asked)
+	if noted {
+		h.notes.end(span.Base())
+	}
 	h.caches.FreeCarried(span, asked, emptied)
 	dirty := old
 	if !zero {
@@ -76,14 +88,15 @@ func (h *Heap) carry(b []byte, span *mheap.Span, n uintptr) ([]byte, error) {
 	return grownTo(to.Base(), len(b), n, dirty), nil
 }
 
-// allocToGrow returns a span for n bytes, for what is in another, and tells whether it reads zero.
-func (h *Heap) allocToGrow(from *mheap.Span, n uintptr) (to *mheap.Span, zero bool, err error) {
+// allocToGrow returns a span for n bytes, for what is in another, and tells whether it reads zero. The rate is
+// that with which it is to be sampled, or 0.
+func (h *Heap) allocToGrow(from *mheap.Span, n uintptr) (to *mheap.Span, zero bool, rate uintptr, err error) {
 	if n <= mcache.MaxCachedLarge && from.Class() == mheap.LargeNoscan {
 		c := h.caches.Enter()
 		p := c.PopLarge(n)
 		h.caches.Leave(c)
 		if p != 0 {
-			return mheap.SpanOf(p), false, nil
+			return mheap.SpanOf(p), false, 0, nil
 		}
 	}
 	return h.caches.AllocToGrow(from, n)

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math/bits"
 	"math/rand/v2"
+	"os"
+	"strconv"
 	"testing"
 	"unsafe"
 
@@ -23,6 +25,19 @@ func loops(n int) int {
 		return max(n/10, 1)
 	}
 	return n
+}
+
+// The tests hold for whatever rate the heap profile has; those that set one say why.
+func init() {
+	if rate, err := strconv.Atoi(os.Getenv("SPANHEAP_TEST_PROFILE_RATE")); err == nil {
+		spanheap.SetProfileRate(rate)
+	}
+}
+
+// profileRate sets the rate of the heap profile for the test.
+func profileRate(t testing.TB, bytes int) {
+	before := spanheap.SetProfileRate(bytes)
+	t.Cleanup(func() { spanheap.SetProfileRate(before) })
 }
 
 func newHeap(t testing.TB) *spanheap.Heap {

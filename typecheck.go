@@ -76,5 +76,8 @@ func (info *typeInfo) findPointer(t reflect.Type, path string) (string, reflect.
 
 // isReference tells whether t is a Ptr, and not a struct that embeds one.
 func isReference(t reflect.Type) bool {
-	return t.Implements(reference) && t.PkgPath() == reflect.TypeFor[Heap]().PkgPath()
+	return t.Implements(reference) && t.PkgPath() == packagePath
 }
+
+// packagePath is this package's import path.
+var packagePath = reflect.TypeFor[Heap]().PkgPath()

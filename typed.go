@@ -75,7 +75,7 @@ func freeTyped[T any](op string, p, n uintptr) {
 		e := mheap.EntryOf(p)
 		if class := e.Class(); class.Size() == sizeclass.Of(n) {
 			if state := e.LiveSlot(class, p); state != 0 {
-				h.freeSlot(op, class, p, state, n)
+				h.freeSlot(op, e, p, state, n)
 				return
 			}
 		}
@@ -85,6 +85,7 @@ func freeTyped[T any](op string, p, n uintptr) {
 		want = goodSize(max(n, smallest)) // references are never tiny
 	}
 	if e := h.liveBlock(op, p); want != usableSize(e, p) {
+		h.liveBlock(op, p) // another may have freed it meanwhile
 		panic(misuse(op, SizeMismatch, p))
 	}
 	h.free(op, p, n)

@@ -16,7 +16,7 @@ func (h *Heap) Verify() error {
 	if h.closed.Load() {
 		return fmt.Errorf("spanheap: %w", ErrClosed)
 	}
-	err := errors.Join(h.pages.Verify(), h.caches.Verify(), h.verifySum())
+	err := errors.Join(h.pages.Verify(), h.caches.Verify(), h.verifySum(), h.verifyNotes())
 	if err != nil {
 		return fmt.Errorf("spanheap: %s: %w", h.name, err)
 	}

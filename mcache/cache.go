@@ -19,9 +19,10 @@ import "github.com/spanheap/spanheap/mheap"
 type Cache struct {
 	bins [256]bin // by span class; of this length so that looking one up needs no check
 
-	countdown uintptr // bytes until the next tick
+	countdown uintptr // bytes until the slow path must see a block
 	id        int
 	spent     uintptr // of the magazines' budget
+	beyond    beyond
 	tiny      tinyBlock
 	large     largeSlots
 
@@ -63,7 +64,7 @@ func (c *Cache) PopRun(class mheap.SpanClass, n uintptr, count int) []mheap.Slot
 	b := &c.bins[class]
 	k := min((b.top-b.base)/slotSize, uintptr(count))
 	if c.countdown < k*n {
-		return nil
+		k = c.countdown / n
 	}
 	c.countdown -= k * n
 	b.top -= k * slotSize
@@ -99,20 +100,6 @@ func (c *Cache) Push(class mheap.SpanClass, addr, state, n uintptr) {
 	s.Addr, s.State = addr, state
 	b.top += slotSize
 	b.requested -= n
-}
-
-// charge takes n bytes, interval at most, off the countdown, and tells whether it has run out; it
-// begins anew then.
-func (c *Cache) charge(n uintptr) (ranOut bool) {
-	if c == &nobody {
-		return false
-	}
-	if c.countdown >= n {
-		c.countdown -= n
-		return false
-	}
-	c.countdown = interval
-	return true
 }
 
 // fill takes slots from the bin's span onto its magazine, which is empty, and tells whether it got

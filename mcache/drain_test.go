@@ -186,10 +186,10 @@ func TestLeasedCaches(t *testing.T) {
 	require.NotSame(t, own, other)
 	var live []block
 	for range 100 {
-		addr, err := r.Alloc(own, noscan(64), 64)
+		addr, _, err := r.Alloc(own, noscan(64), 64)
 		require.NoError(t, err)
 		live = append(live, block{addr, 64, noscan(64)})
-		addr, err = r.AllocTiny(own, 3)
+		addr, _, err = r.AllocTiny(own, 3)
 		require.NoError(t, err)
 		live = append(live, block{addr, 3, mheap.Tiny})
 	}

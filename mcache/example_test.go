@@ -26,7 +26,7 @@ func Example() {
 	const n = 100
 	class := mheap.ClassOf(sizeclass.Of(n), true)
 	fmt.Println("a slot at hand:", cache.Pop(class, n) != 0)
-	p, err := caches.Alloc(cache, class, n)
+	p, _, err := caches.Alloc(cache, class, n)
 	if err != nil {
 		log.Fatal(err)
 	}

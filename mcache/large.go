@@ -58,48 +58,68 @@ func (c *Cache) PushLarge(addr, state, length, n uintptr) {
 }
 
 // AllocLarge returns the span of a large object of n bytes, at a multiple of align bytes, with its slot
-// Live: the way when PopLarge has none. zero tells whether its memory reads zero. The error is the
-// operating system's.
-func (s *Set) AllocLarge(class mheap.SpanClass, n, align uintptr) (span *mheap.Span, zero bool, err error) {
-	if p := s.chargeLarge(n, class == mheap.LargeNoscan && align <= mheap.PageSize); p != 0 {
-		return mheap.SpanOf(p), false, nil
+// Live: the way when PopLarge has none. zero tells whether its memory reads zero. The rate is 0 but for an
+// object that is to be sampled, with that rate. The error is the operating system's.
+func (s *Set) AllocLarge(class mheap.SpanClass, n, align uintptr) (span *mheap.Span, zero bool, rate uintptr, err error) {
+	p, rate := s.chargeLarge(n, class == mheap.LargeNoscan && align <= mheap.PageSize)
+	if p != 0 {
+		return mheap.SpanOf(p), false, rate, nil
 	}
 	span, err = s.heap.Alloc(largePages(n), class, align)
 	if err != nil {
-		return nil, false, err
+		return nil, false, 0, err
 	}
 	s.countLarge(span, n)
-	return span, !span.NeedZero(), nil
+	return span, !span.NeedZero(), rate, nil
 }
 
 // AllocToGrow is AllocLarge for what is to be carried there from another span, of the same class.
-func (s *Set) AllocToGrow(from *mheap.Span, n uintptr) (span *mheap.Span, zero bool, err error) {
-	s.chargeLarge(n, false)
+func (s *Set) AllocToGrow(from *mheap.Span, n uintptr) (span *mheap.Span, zero bool, rate uintptr, err error) {
+	_, rate = s.chargeLarge(n, false)
 	if span, err = s.heap.AllocToGrow(largePages(n), from); err != nil {
-		return nil, false, err
+		return nil, false, 0, err
 	}
 	s.countLarge(span, n)
-	return span, !span.NeedZero(), nil
+	return span, !span.NeedZero(), rate, nil
+}
+
+// Sample charges the caller's cache with the n bytes of a large object that got its size where it lies, and
+// returns the rate with which it is to be sampled, or 0.
+func (s *Set) Sample(n uintptr) (rate uintptr) {
+	_, rate = s.chargeLarge(n, false)
+	return rate
 }
 
 // chargeLarge charges the caller's cache with n bytes, and makes it one if it has none. When its countdown
-// has run out a cached object may be there nonetheless: if it would do, its address is returned, else 0.
-func (s *Set) chargeLarge(n uintptr, cached bool) (p uintptr) {
+// has run out a cached object may be there nonetheless: if it would do, its address is returned, else 0. The
+// rate is that of a sample, or 0.
+func (s *Set) chargeLarge(n uintptr, cached bool) (p, rate uintptr) {
 	c := s.Enter()
 	if c == &nobody {
 		s.Leave(c)
 		s.join()
 		c = s.Enter()
 	}
-	ticked := c.charge(min(n, interval))
-	if ticked && cached && n <= MaxCachedLarge {
-		p = c.PopLarge(n)
+	var d due
+	switch {
+	case c == &nobody:
+		d.rate = s.chance(n)
+	case c.countdown >= n:
+		c.countdown -= n
+	default:
+		d = c.renew(n, s.rate.Load())
+		if cached && n <= MaxCachedLarge {
+			p = c.PopLarge(n)
+		}
+		if p == 0 {
+			c.countdown -= n
+		}
 	}
 	s.Leave(c)
-	if ticked {
+	if d.tick {
 		s.tick()
 	}
-	return p
+	return p, d.rate
 }
 
 // countLarge counts the object of n bytes that was made of the span, and makes it Live.

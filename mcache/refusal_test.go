@@ -129,7 +129,7 @@ func (r *rig) cheese(class mheap.SpanClass, n uintptr) (live []block) {
 	require.NoError(r.t, err)
 	var holes []block
 	for i := range 500 {
-		addr, err := r.Alloc(own, class, n)
+		addr, _, err := r.Alloc(own, class, n)
 		require.NoError(r.t, err)
 		if b := (block{addr, n, class}); i%5 == 0 {
 			live = append(live, b)

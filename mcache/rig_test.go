@@ -81,7 +81,7 @@ func (r *rig) alloc(class mheap.SpanClass, n uintptr) (block, error) {
 				return b, nil
 			}
 		}
-		span, _, err := r.AllocLarge(class, n, 0)
+		span, _, _, err := r.AllocLarge(class, n, 0)
 		if err != nil {
 			return b, err
 		}
@@ -94,7 +94,7 @@ func (r *rig) alloc(class mheap.SpanClass, n uintptr) (block, error) {
 		if b.addr != 0 {
 			return b, nil
 		}
-		addr, err := r.AllocTiny(nil, n)
+		addr, _, err := r.AllocTiny(nil, n)
 		b.addr = addr
 		return b, err
 	}
@@ -104,7 +104,7 @@ func (r *rig) alloc(class mheap.SpanClass, n uintptr) (block, error) {
 	if b.addr != 0 {
 		return b, nil
 	}
-	addr, err := r.Alloc(nil, class, n)
+	addr, _, err := r.Alloc(nil, class, n)
 	b.addr = addr
 	return b, err
 }

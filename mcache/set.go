@@ -22,8 +22,9 @@ type Set struct {
 	direct   [mheap.NumSpanClasses]directCounts
 	locks    ownerLocks
 	ticks    atomic.Uint32
-	swept    atomic.Uint64 // bytes the heap had committed when it was swept for its growth
-	known    atomic.Int32  // the most owners there were since the caches were swept
+	rate     atomic.Uintptr // of samples, in bytes; written under mu
+	swept    atomic.Uint64  // bytes the heap had committed when it was swept for its growth
+	known    atomic.Int32   // the most owners there were since the caches were swept
 
 	mu     lockrank.Mutex     // guards what follows, and who is in caches
 	closed bool               // nothing is given back any more
@@ -42,9 +43,6 @@ type directCounts struct{ requested, allocs, frees atomic.Uintptr }
 var nobody Cache
 
 func init() { nobody.init() }
-
-// interval is how many bytes a cache hands out between two ticks.
-const interval = 2 << 20
 
 // Init makes s the caches over a page heap. It is called once, before any other method.
 func (s *Set) Init(heap *mheap.Heap) {
@@ -100,7 +98,7 @@ func (s *Set) newCache() (*Cache, error) {
 	}
 	c := cacheAt(p)
 	c.init()
-	c.countdown = interval
+	c.start(s.rate.Load())
 	return c, nil
 }
 

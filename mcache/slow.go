@@ -31,21 +31,31 @@ func (s *Set) leave(own, c *Cache) {
 }
 
 // Alloc returns a Live slot of the class for n bytes: the way when Pop has none. own is the caller's
-// own cache, or nil for its P's. The error is the operating system's.
-func (s *Set) Alloc(own *Cache, class mheap.SpanClass, n uintptr) (uintptr, error) {
-	ticked := false
+// own cache, or nil for its P's. The rate is 0 but for a block that is to be sampled, with that rate; such
+// a one has a slot of its own where the class is Tiny. The error is the operating system's.
+func (s *Set) Alloc(own *Cache, class mheap.SpanClass, n uintptr) (addr, rate uintptr, err error) {
+	ticked, charged := false, false
 	for {
 		c := s.enter(own)
 		if c == &nobody {
 			s.Leave(c)
 			if !s.join() {
-				return s.allocDirect(class, n)
+				if !charged {
+					rate = s.chance(n)
+				}
+				return s.allocDirect(class, n, rate)
 			}
 			continue
 		}
-		if c.countdown < n {
-			c.countdown = interval
-			ticked = true
+		switch {
+		case charged:
+			c.countdown += n // which Pop takes off
+		case c.countdown < n:
+			d := c.renew(n, s.rate.Load())
+			ticked = ticked || d.tick
+			if d.rate != 0 {
+				class, rate = sampledClass(class, n), d.rate
+			}
 		}
 		b := &c.bins[class]
 		if b.top == b.base {
@@ -55,22 +65,32 @@ func (s *Set) Alloc(own *Cache, class mheap.SpanClass, n uintptr) (uintptr, erro
 		span, room := b.span, (b.end-b.base)/slotSize
 		if p == 0 {
 			b.span = nil
+			c.countdown -= n
+			charged = true
 		}
 		s.leave(own, c)
 		if p != 0 {
 			if ticked {
 				s.tick()
 			}
-			return p, nil
+			return p, rate, nil
 		}
 		if room < fillRoom(class) && !s.enlarge(own, c, class, room) {
 			s.putBack(class, span)
-			return s.allocDirect(class, n)
+			return s.allocDirect(class, n, rate)
 		}
 		if err := s.supply(own, c, class, span, (room+1)/2); err != nil {
-			return 0, err
+			return 0, 0, err
 		}
 	}
+}
+
+// sampledClass is the class of a slot for a block that is sampled: its slot must be its own.
+func sampledClass(class mheap.SpanClass, n uintptr) mheap.SpanClass {
+	if class == mheap.Tiny {
+		return mheap.SmallNoscan(n)
+	}
+	return class
 }
 
 // maxSupply is how many slots an owner gets from the central at once, beside a span.
@@ -151,22 +171,26 @@ func (s *Set) Free(own *Cache, class mheap.SpanClass, addr, state, n uintptr) {
 	}
 }
 
-// allocDirect takes a slot from the central, past the caches.
-func (s *Set) allocDirect(class mheap.SpanClass, n uintptr) (uintptr, error) {
+// allocDirect takes a slot from the central, past the caches, for a block that is to be sampled with the
+// rate, or is not.
+func (s *Set) allocDirect(class mheap.SpanClass, n, rate uintptr) (addr, sampled uintptr, err error) {
+	if rate != 0 {
+		class = sampledClass(class, n)
+	}
 	s.mu.Lock()
 	closed := s.closed
 	s.mu.Unlock()
 	if closed {
-		return 0, mheap.ErrClosed
+		return 0, 0, mheap.ErrClosed
 	}
 	var slot [1]mheap.Slot
 	if _, err := s.centrals[class].Take(slot[:]); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	s.direct[class].requested.Add(n)
 	s.direct[class].allocs.Add(1)
 	mheap.SetSlotState(slot[0].State, mheap.Live)
-	return slot[0].Addr, nil
+	return slot[0].Addr, rate, nil
 }
 
 // freeDirect gives a Held slot back to the central, past the caches.

@@ -64,21 +64,22 @@ func (c *Cache) keepTiny(addr, state uintptr) {
 }
 
 // AllocTiny returns n bytes, TinyMax at most, for a noscan block: the way when PopTiny has none. A
-// new slot is shared out from now on, and the one before is closed. own is the caller's own cache, or
-// nil for its P's. The error is the operating system's.
-func (s *Set) AllocTiny(own *Cache, n uintptr) (uintptr, error) {
+// new slot is shared out from now on, and the one before is closed, unless the block has a slot of its
+// own because it is to be sampled, with the rate then. own is the caller's own cache, or nil for its P's.
+// The error is the operating system's.
+func (s *Set) AllocTiny(own *Cache, n uintptr) (addr, rate uintptr, err error) {
 	c := s.enter(own)
-	p := c.PopTiny(n)
-	if p == 0 && c.NextTiny() {
-		p = c.PopTiny(n)
+	addr = c.PopTiny(n)
+	if addr == 0 && c.NextTiny() {
+		addr = c.PopTiny(n)
 	}
 	s.leave(own, c)
-	if p != 0 {
-		return p, nil
+	if addr != 0 {
+		return addr, 0, nil
 	}
-	addr, err := s.Alloc(own, mheap.Tiny, n) // the slot, and the count of its first block
-	if err != nil {
-		return 0, err
+	addr, rate, err = s.Alloc(own, mheap.Tiny, n) // the slot, and the count of its first block
+	if err != nil || rate != 0 {
+		return addr, rate, err
 	}
 	state, _ := mheap.EntryOf(addr).Slot(addr)
 	left := mheap.TinySlot - mheap.TinyBytes(n)
@@ -93,7 +94,7 @@ func (s *Set) AllocTiny(own *Cache, n uintptr) (uintptr, error) {
 	}
 	s.leave(own, c)
 	s.closeTiny(t)
-	return addr + left, nil
+	return addr + left, 0, nil
 }
 
 // FreeTiny frees the tiny block of n bytes at addr, whose slot's state is at state. It tells

@@ -27,9 +27,11 @@ const (
 // packages of this module by their folder, others by their import path, or a beginning of it that
 // ends in a slash. A package that is not here may not be.
 var allowed = map[string][]string{
-	"internal/lockrank":     {},
-	"internal/trace":        {},
-	"internal/importpolicy": {},
+	"internal/lockrank":                  {},
+	"internal/trace":                     {},
+	"internal/pprofproto":                {},
+	"internal/pprofproto/pprofprototest": {"internal/pprofproto"},
+	"internal/importpolicy":              {},
 
 	"sizeclass":       {},
 	"arena":           {sys},
@@ -37,7 +39,7 @@ var allowed = map[string][]string{
 	"mheap":           {"sizeclass", "arena", "internal/lockrank"},
 	"mcentral":        {"mheap", "internal/lockrank"},
 	"mcache":          {"mcentral", "mheap", "internal/lockrank"},
-	".":               {"mcache", "mcentral", "mheap", "arena", "sizeclass", "internal/lockrank", sys},
+	".":               {"mcache", "mcentral", "mheap", "arena", "sizeclass", "internal/lockrank", "internal/pprofproto", sys},
 
 	"gen":         {"gen/classes"},
 	"gen/classes": {},

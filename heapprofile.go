@@ -1,0 +1,177 @@
+package spanheap
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/spanheap/spanheap/internal/pprofproto"
+	"github.com/spanheap/spanheap/mheap"
+	"github.com/spanheap/spanheap/sizeclass"
+)
+
+// DefaultProfileRate is the profile rate that a process begins with, in bytes.
+const DefaultProfileRate = 512 << 10
+
+// maxProfileRate is the largest rate: with it sums of weights fit.
+const maxProfileRate = min(1<<40, math.MaxInt)
+
+// SetProfileRate sets how many bytes of all heaps are allocated, on average, from one block that the heap
+// profile samples to the next, and returns what it was: 0, or less, samples none, 1 every block, which
+// costs some microseconds and a hundred bytes of the Go heap a block; rates above 1 TiB count as 1 TiB.
+// Unlike runtime.MemProfileRate, which it is modelled on, the rate may change at any time, from any
+// goroutine: every block counts by the rate that it was sampled with. Heaps sample with the new rate at
+// once, but that a Local may allocate another 2 MiB before it does. Blocks that live already stay what they
+// are.
+func SetProfileRate(bytes int) (before int) {
+	registry.mu.Lock()
+	defer registry.mu.Unlock()
+	before = int(registry.profileRate)
+	registry.profileRate = uintptr(min(max(bytes, 0), maxProfileRate))
+	for i := range registry.heaps {
+		if h := registry.heaps[i].Load(); h != nil {
+			h.caches.SetSampleRate(registry.profileRate)
+		}
+	}
+	return before
+}
+
+// ProfileRate returns how many bytes are allocated, on average, from one sampled block to the next. See
+// SetProfileRate.
+func ProfileRate() int {
+	registry.mu.Lock()
+	defer registry.mu.Unlock()
+	return int(registry.profileRate)
+}
+
+// WriteHeapProfile writes the profile of all open heaps. See Heap.WriteHeapProfile.
+func WriteHeapProfile(w io.Writer) error {
+	var samples []pprofproto.Sample
+	for i := range registry.heaps {
+		if h := registry.heaps[i].Load(); h != nil {
+			samples = append(samples, h.samples(h.notes.sampled())...)
+		}
+	}
+	return writeProfile(w, samples)
+}
+
+// WriteHeapProfile writes which code allocated the heap's blocks, for go tool pprof: a gzip'd
+// profile.proto with the sample types
+//
+//	alloc_objects/count alloc_space/bytes   blocks allocated since the heap was made, and bytes asked for
+//	inuse_objects/count inuse_space/bytes   those of them that live; inuse_space is shown by default
+//	waste_space/bytes                       what living blocks have beyond what was asked for
+//
+// and the labels heap (its name), purpose (Options.Purpose), class (as ClassStats.Name) and bytes (of
+// the class's slots), by which -tagfocus selects. The profile is symbolised, functions of this package
+// left out.
+//
+// The figures are estimates from samples, one block each ProfileRate bytes, and scaled up; for a rate of
+// 1 they are exact. They are those of the moment, whatever the collector does. A heap's part of the
+// profile ends with its Close. Stacks are cut off behind 64 frames, and of a heap's stacks beyond 8192
+// only the sums are known.
+//
+// Other goroutines may allocate and free meanwhile. Errors: ErrClosed, and w's own.
+// After runtime/pprof.WriteHeapProfile and the sampling of runtime/mprof.go.
+func (h *Heap) WriteHeapProfile(w io.Writer) error {
+	if h.closed.Load() {
+		return fmt.Errorf("spanheap: heap profile: %w", ErrClosed)
+	}
+	return writeProfile(w, h.samples(h.notes.sampled()))
+}
+
+// CutProfile ends an epoch of the heap's profile and begins the next. What it writes to w, unless that is
+// nil, is of the form of WriteHeapProfile, for the blocks that were allocated since the cut before, or since
+// the heap was made: those that are in use have outlived the epoch. Errors: ErrClosed, and w's own, after
+// which the epoch has ended nevertheless. Any goroutine may call it; profiles of all blocks are not touched.
+// After the cycles of runtime/mprof.go.
+func (h *Heap) CutProfile(w io.Writer) error {
+	if h.closed.Load() {
+		return fmt.Errorf("spanheap: heap profile: %w", ErrClosed)
+	}
+	recent := h.notes.cut()
+	if w == nil {
+		return nil
+	}
+	return writeProfile(w, h.samples(recent))
+}
+
+func writeProfile(w io.Writer, samples []pprofproto.Sample) error {
+	binary, _ := os.Executable() // some systems have no name for it
+	p := pprofproto.Profile{
+		Types: []pprofproto.ValueType{
+			{Type: "alloc_objects", Unit: "count"}, {Type: "alloc_space", Unit: "bytes"},
+			{Type: "inuse_objects", Unit: "count"}, {Type: "inuse_space", Unit: "bytes"},
+			{Type: "waste_space", Unit: "bytes"},
+		},
+		Default:    "inuse_space",
+		Samples:    samples,
+		Period:     int64(ProfileRate()),
+		PeriodType: pprofproto.ValueType{Type: "space", Unit: "bytes"},
+		Time:       time.Now(),
+		Binary:     binary,
+	}
+	if err := p.Write(w); err != nil {
+		return fmt.Errorf("spanheap: heap profile: %w", err)
+	}
+	return nil
+}
+
+// samples returns the heap's part of a profile.
+func (h *Heap) samples(records []placedCounts) (samples []pprofproto.Sample) {
+	for _, r := range records {
+		samples = append(samples, pprofproto.Sample{
+			Stack: frames(r.place.stack[:]),
+			Values: []int64{
+				blocks(r.allocated), int64(r.allocated.bytes),
+				blocks(r.live), int64(r.live.bytes), int64(r.live.waste),
+			},
+			Labels: h.labels(r.place.class),
+		})
+	}
+	return samples
+}
+
+// blocks returns the whole number of blocks nearest to the sum.
+func blocks(t totals) int64 { return int64((t.blocks + weightOne/2) / weightOne) }
+
+func (h *Heap) labels(size uint8) []pprofproto.Label {
+	labels := []pprofproto.Label{
+		{Key: "heap", Text: h.name},
+		{Key: "class", Text: className(mheap.ClassOf(size, true))},
+	}
+	if h.purpose != "" {
+		labels = append(labels, pprofproto.Label{Key: "purpose", Text: h.purpose})
+	}
+	if 0 < size && size < sizeclass.NumClasses {
+		labels = append(labels, pprofproto.Label{Key: "bytes", Num: int64(sizeclass.Size[size]), Unit: "bytes"})
+	}
+	return labels
+}
+
+// frames returns the frames of a stack, without those of this package at its inner end.
+func frames(stack []uintptr) (fs []pprofproto.Frame) {
+	depth := 0
+	for depth < len(stack) && stack[depth] != 0 {
+		depth++
+	}
+	if depth == 0 {
+		return []pprofproto.Frame{{Function: "spanheap: stacks beyond the bound"}}
+	}
+	for more, it := true, runtime.CallersFrames(stack[:depth]); more; {
+		var f runtime.Frame
+		f, more = it.Next()
+		if len(fs) == 1 && strings.HasPrefix(fs[0].Function, ownFunctions) {
+			fs = fs[:0]
+		}
+		fs = append(fs, pprofproto.Frame{PC: uint64(f.PC), Function: f.Function, File: f.File, Line: f.Line})
+	}
+	return fs
+}
+
+// ownFunctions begins the names of this package's functions.
+var ownFunctions = packagePath + "."

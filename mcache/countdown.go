@@ -1,0 +1,128 @@
+package mcache
+
+import (
+	"math"
+	"math/rand/v2"
+)
+
+// The countdown of a cache: how many bytes Pop and its like hand out until the slow path must see a
+// block, because the heap's housekeeping is due, or because the block is to be sampled. It is the
+// smaller of two distances:
+//
+//	to the tick     interval bytes
+//	to the sample   exponentially distributed, with the rate as its mean
+//
+// So the sampled bytes are a Poisson process along all bytes that are handed out, and a block of n bytes
+// is sampled, because at least one of them is, with the probability 1-exp(-n/rate), whatever was
+// allocated before it. The way of Go's runtime and of TCMalloc.
+
+// interval is how many bytes a cache hands out between two ticks.
+const interval = 2 << 20
+
+// beyond is what lies behind the countdown.
+type beyond struct {
+	tick, sample uintptr // bytes from the countdown's end to the tick and to the sample; one of them is 0
+	rate         uintptr // of the sample
+	random       uint64
+}
+
+// due is what the slow path has to do beside its allocation.
+type due struct {
+	tick bool
+	rate uintptr // with which the block is sampled, or 0
+}
+
+// start begins the countdown of a new cache.
+func (c *Cache) start(rate uintptr) {
+	c.beyond.random = rand.Uint64()
+	c.beyond.rate = rate
+	c.setCountdown(interval, c.gap())
+}
+
+// setCountdown puts the tick and the sample so many bytes away.
+func (c *Cache) setCountdown(tick, sample uintptr) {
+	c.countdown = min(tick, sample)
+	c.beyond.tick, c.beyond.sample = tick-c.countdown, sample-c.countdown
+}
+
+// renew is called when the countdown has fewer than the n bytes of a block. It tells what is due, and
+// begins anew behind the block: the countdown then has n bytes at least, for the block.
+func (c *Cache) renew(n, rate uintptr) (d due) {
+	tick, sample := c.countdown+c.beyond.tick, c.countdown+c.beyond.sample
+	if c.beyond.rate != rate {
+		c.beyond.rate = rate
+		sample = c.countdown + c.gap()
+	}
+	if tick < n {
+		d.tick = true
+		tick = n + interval
+	}
+	if sample < n {
+		d.rate = rate
+		sample = n + c.gap()
+	}
+	c.setCountdown(tick, sample)
+	return d
+}
+
+// chance returns the rate with which a block of n bytes that no cache counts is sampled, or 0.
+func (s *Set) chance(n uintptr) uintptr {
+	if rate := s.rate.Load(); gap(rate, rand.Uint64()) < n {
+		return rate
+	}
+	return 0
+}
+
+// SetSampleRate makes rate the mean number of bytes from one sampled block to the next: 0 samples none,
+// 1 every block. Owners go on meanwhile. What they allocate after it is sampled with the new rate, but
+// that a leased cache, which nobody but its owner may touch, can hand out another interval of bytes first.
+func (s *Set) SetSampleRate(rate uintptr) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.rate.Store(rate)
+	var ids []int
+	for id, c := range s.all[:s.top] {
+		if c != nil {
+			ids = append(ids, id)
+		}
+	}
+	if len(ids) == 0 {
+		return
+	}
+	s.seize(ids)
+	for _, id := range ids {
+		c := s.all[id]
+		c.beyond.rate = rate
+		c.setCountdown(c.countdown+c.beyond.tick, c.gap())
+	}
+	s.restore(ids)
+}
+
+// never is a distance in bytes that no program comes to, and that leaves room for the sum of a few.
+const never = ^uintptr(0) >> 2
+
+// gap returns the distance to the next sample. The generator is a step of splitmix64 (Steele, Lea and
+// Flood, 2014).
+func (c *Cache) gap() uintptr {
+	c.beyond.random += 0x9e3779b97f4a7c15
+	x := c.beyond.random
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return gap(c.beyond.rate, x^x>>31)
+}
+
+// gap turns random bits into a distance that is exponentially distributed with the rate as its mean. One
+// logarithm for every sample costs less than a table of it would.
+func gap(rate uintptr, random uint64) uintptr {
+	switch rate {
+	case 0:
+		return never
+	case 1:
+		return 0
+	}
+	uniform := (float64(random>>11) + 1) / (1 << 53) // above 0, up to 1
+	if x := -math.Log(uniform) * float64(rate); x < float64(never) {
+		return uintptr(x)
+	}
+	return never
+}

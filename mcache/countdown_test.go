@@ -1,0 +1,162 @@
+package mcache_test
+
+import (
+	"math"
+	"math/rand/v2"
+	"sync/atomic"
+	"testing"
+
+	"github.com/spanheap/spanheap/mcache"
+	"github.com/spanheap/spanheap/mheap"
+	"github.com/stretchr/testify/require"
+)
+
+// sampledPair allocates a block, by the fast path or the slow one, and frees it. It returns the rate with
+// which the block was to be sampled, or 0.
+func (r *rig) sampledPair(class mheap.SpanClass, n uintptr) (rate uintptr) {
+	b := block{n: n, class: class}
+	c := r.Enter()
+	switch {
+	case class == mheap.Tiny:
+		b.addr = c.PopTiny(n)
+	case !class.Large():
+		b.addr = c.Pop(class, n)
+	case class == mheap.LargeNoscan && n <= mcache.MaxCachedLarge:
+		b.addr = c.PopLarge(n)
+	}
+	r.Leave(c)
+	var err error
+	switch {
+	case b.addr != 0:
+	case class == mheap.Tiny:
+		b.addr, rate, err = r.AllocTiny(nil, n)
+	case !class.Large():
+		b.addr, rate, err = r.Alloc(nil, class, n)
+	default:
+		var span *mheap.Span
+		if span, _, rate, err = r.AllocLarge(class, n, 0); err == nil {
+			b.addr = span.Base()
+		}
+	}
+	if err != nil {
+		r.t.Error(err)
+		return 0
+	}
+	if rate != 0 && class == mheap.Tiny {
+		b.class = noscan(n)
+	}
+	if e := mheap.EntryOf(b.addr); e.Class() != b.class || !r.free(b) {
+		r.t.Errorf("the block %+v has the class %d, or is not live", b, e.Class())
+	}
+	return rate
+}
+
+func TestGapsAreExponentiallyDistributed(t *testing.T) {
+	const rate, count = 512 << 10, 1_000_000
+	random := rand.New(rand.NewPCG(3, 4))
+	sum, longer := 0.0, 0
+	for range count {
+		gap := mcache.Gap(rate, random.Uint64())
+		sum += float64(gap)
+		if gap > rate {
+			longer++
+		}
+	}
+	require.InEpsilon(t, rate, sum/count, 0.01)
+	require.InEpsilon(t, 1/math.E, float64(longer)/count, 0.01)
+	require.Zero(t, mcache.Gap(1, random.Uint64()), "every block")
+	for _, bits := range []uint64{0, 1, math.MaxUint64} {
+		require.Less(t, mcache.Gap(math.MaxInt, bits), ^uintptr(0)>>1, "sums of gaps fit")
+		require.Equal(t, mcache.Gap(0, 0), mcache.Gap(0, bits), "never")
+	}
+}
+
+// A block of n bytes is sampled with the probability 1-exp(-n/rate): the shares lie within six standard
+// deviations of it, which they do not once in 500 million runs. With no memory for caches it is the same.
+func TestBlocksAreSampledByTheirSize(t *testing.T) {
+	for _, refused := range []bool{false, true} {
+		r := newRig(t)
+		if refused {
+			r.exhaustMetadata(mcache.CacheSize / 2)
+		}
+		for _, c := range []struct {
+			class   mheap.SpanClass
+			n, rate uintptr
+		}{
+			{mheap.Tiny, 1, 20}, {mheap.Tiny, 7, 20}, {noscan(64), 50, 1000}, {mheap.ClassOf(20, false), 300, 1000},
+			{noscan(4000), 4000, 4000}, {mheap.LargeNoscan, 40_000, 200_000}, {mheap.LargeScan, 40_000, 40_000},
+			{mheap.LargeNoscan, 3 << 20, 4 << 20},
+		} {
+			r.SetSampleRate(c.rate)
+			const count = 1000
+			sampled := 0
+			for range count {
+				switch got := r.sampledPair(c.class, c.n); got {
+				case c.rate:
+					sampled++
+				case 0:
+				default:
+					require.FailNow(t, "sampled with another rate", got)
+				}
+			}
+			p := -math.Expm1(-float64(c.n) / float64(c.rate))
+			require.InDelta(t, count*p, sampled, 6*math.Sqrt(count*p*(1-p)), "%d bytes", c.n)
+		}
+		require.Equal(t, refused, len(r.Hoards()) == 0)
+		r.metadata.Refuse(nil)
+		r.requireEmpty()
+	}
+}
+
+// With the rate 1 every block is sampled and with 0 none, on whatever owner the caller finds itself.
+func TestSamplingOfEveryBlockAndOfNone(t *testing.T) {
+	procs(t, 4)
+	r := newRig(t)
+	for _, rate := range []uintptr{0, 1, 0, 1} {
+		r.SetSampleRate(rate)
+		var wrong atomic.Int64
+		onProcs(6, func(g int) {
+			random := rand.New(rand.NewPCG(uint64(g), 9))
+			for range 500 {
+				if r.sampledPair(draw(random)) != rate {
+					wrong.Add(1)
+				}
+			}
+		})
+		require.Zero(t, wrong.Load(), "rate %d", rate)
+	}
+	r.requireEmpty()
+}
+
+// A leased cache obeys another rate before it has handed out another interval of bytes.
+func TestLeasedCachesLearnTheRate(t *testing.T) {
+	r := newRig(t)
+	own, err := r.Lease()
+	require.NoError(t, err)
+	class := noscan(1024)
+	var live []block
+	sampled := func() bool {
+		addr, rate := own.Pop(class, 1024), uintptr(0)
+		if addr == 0 {
+			addr, rate, err = r.Alloc(own, class, 1024)
+			require.NoError(t, err)
+		}
+		live = append(live, block{addr, 1024, class})
+		return rate != 0
+	}
+	require.False(t, sampled())
+	r.SetSampleRate(1)
+	first := 0
+	for !sampled() {
+		first++
+		require.LessOrEqual(t, first, mcache.Interval/1024)
+	}
+	for range 100 {
+		require.True(t, sampled())
+	}
+	r.Return(own)
+	for _, b := range live {
+		r.mustFree(b)
+	}
+	r.requireEmpty()
+}

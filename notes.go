@@ -1,0 +1,155 @@
+package spanheap
+
+import (
+	"fmt"
+	"runtime"
+
+	"github.com/spanheap/spanheap/internal/lockrank"
+	"github.com/spanheap/spanheap/mheap"
+)
+
+// Notes: what a heap remembers of single blocks. A block with a note is Noted instead of Live, so that
+// the fast paths leave it alone and its free comes to free, which takes the note away. A note is made
+// before the caller has the block, and is gone before another can have its slot.
+
+// note is what the heap remembers of a block.
+type note struct {
+	size   uintptr // bytes asked for
+	usable uintptr // bytes the block could hold; for one that would be tiny, what a tiny block could
+	sample sample
+}
+
+// notes holds a heap's notes. It is safe for concurrent use.
+type notes struct {
+	mu      lockrank.Mutex   // guards what follows
+	of      map[uintptr]note // by the blocks' addresses
+	samples samples
+}
+
+func (t *notes) init() { t.mu.Init(lockrank.Notes) }
+
+// noteSample makes a note of the block of n bytes at p, which is Live and the caller's, as one sampled
+// with the rate when it was allocated.
+func (h *Heap) noteSample(p, n, rate uintptr) { h.noteSized(p, n, rate, true) }
+
+// noteSized is noteSample, also for a block that was not allocated but got its size where it lies.
+func (h *Heap) noteSized(p, n, rate uintptr, allocated bool) {
+	e := mheap.EntryOf(p)
+	class, usable := e.Class(), blockBytes(e)
+	if n < smallest && class.Noscan() {
+		class, usable = mheap.Tiny, mheap.TinyBytes(n)
+	}
+	where := place{class: class.Size()}
+	runtime.Callers(3, where.stack[:])
+	t := &h.notes
+	t.mu.Lock()
+	if t.of == nil {
+		t.of = map[uintptr]note{}
+	}
+	x := note{size: n, usable: usable, sample: sample{t.samples.record(&where), weightOf(n, rate), t.samples.epoch}}
+	x.sample.begin(n, usable, allocated)
+	t.of[p] = x
+	t.mu.Unlock()
+	state, _ := e.Slot(p)
+	mheap.SetSlotState(state, mheap.Noted)
+}
+
+// hold makes an allocated state Held. It tells what the state was, and whether the caller was the one who
+// did, and not another who freed the same block.
+func hold(state uintptr) (was uint8, won bool) {
+	if mheap.SlotState(state) < mheap.Noted {
+		return mheap.Live, mheap.FreeSlot(state)
+	}
+	return mheap.Noted, mheap.FreeNoted(state)
+}
+
+// freeState holds the state of the block at p, which was seen allocated, and takes away its note if it has
+// one. It tells whether the caller was the one who did.
+func (h *Heap) freeState(p, state uintptr) bool {
+	was, won := hold(state)
+	if won && was == mheap.Noted {
+		h.notes.end(p)
+	}
+	return won
+}
+
+// end takes away the note of the block at p, whose state is Held.
+func (t *notes) end(p uintptr) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	x := t.of[p]
+	delete(t.of, p)
+	x.sample.freed(x.size, x.usable)
+}
+
+// resize makes n the bytes asked for of the block at p, if it has a note.
+func (t *notes) resize(p, n uintptr) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if x, noted := t.of[p]; noted {
+		x.sample.resized(x.size, n, x.usable)
+		x.size = n
+		t.of[p] = x
+	}
+}
+
+// usable returns how many bytes the block at p, which has a note, could hold; 0 when it was freed meanwhile.
+func (t *notes) usable(p uintptr) uintptr {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.of[p].usable
+}
+
+// drop forgets all notes, and what was sampled.
+func (t *notes) drop() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.of, t.samples = nil, samples{}
+}
+
+// sampled returns what was ever sampled.
+func (t *notes) sampled() []placedCounts {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.samples.all()
+}
+
+// cut returns what was sampled since it was called before.
+func (t *notes) cut() []placedCounts {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.samples.cut()
+}
+
+// noted tells whether the block at p, whose page's entry is e, has a note.
+func noted(e mheap.Entry, p uintptr) bool {
+	state, _ := e.Slot(p)
+	return mheap.SlotState(state) >= mheap.Noted
+}
+
+// verifyNotes checks that there are as many notes as Noted blocks, and each of one.
+func (h *Heap) verifyNotes() error {
+	t := &h.notes
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for p := range t.of {
+		if e := mheap.EntryOf(p); !e.InUse() || !noted(e, p) {
+			return fmt.Errorf("the block at %#x has a note and is not noted", p)
+		}
+	}
+	blocks := 0
+	h.pages.Walk(func(s *mheap.Span) {
+		if s.Class() == mheap.Tiny {
+			return
+		}
+		for i := range uintptr(s.Slots()) {
+			if mheap.SlotState(s.State(i)) >= mheap.Noted {
+				blocks++
+			}
+		}
+	})
+	if blocks != len(t.of) {
+		return fmt.Errorf("notes: there are %d, a recount finds %d noted blocks", len(t.of), blocks)
+	}
+	return nil
+}

@@ -1,0 +1,169 @@
+package spanheap
+
+import (
+	"math"
+)
+
+// Samples: what the profile knows. Every sampled block counts for all those that were not: one in so
+// many of its size is sampled, and so many it weighs. The weights of a record's blocks are summed up as
+// they come and go, so records hold estimates of what there is, whatever the rate was when.
+
+// maxDepth bounds the frames of a stack that are kept, innermost first, and maxRecords the records of a
+// heap; what comes later is counted in one record a class, without a stack.
+const (
+	maxDepth   = 64
+	maxRecords = 1 << 13
+)
+
+// place is what tells records apart: from where blocks were allocated, and of what size class.
+type place struct {
+	stack [maxDepth]uintptr // PCs, 0 behind the outermost
+	class uint8
+}
+
+// samples is a heap's records, guarded by the lock of its notes.
+type samples struct {
+	records map[place]*record
+	epoch   uint32
+}
+
+// record is what the profile knows of one place. It is cut into epochs: recent counts the blocks that were
+// allocated in the epoch.
+type record struct {
+	ever, recent counts
+	epoch        uint32 // of recent
+}
+
+// counts are sums over the blocks that were allocated, and over those of them that live.
+type counts struct{ allocated, live totals }
+
+// totals are sums over blocks, each times its weight.
+type totals struct {
+	blocks uint64 // in parts of 1/weightOne
+	bytes  uint64 // asked for
+	waste  uint64 // bytes that the blocks have beyond what was asked for
+}
+
+// sample is a sampled block's part of the profile.
+type sample struct {
+	record *record // nil for a block that is not sampled
+	weight uint64
+	epoch  uint32 // of the allocation
+}
+
+// weightOne is the weight of a block that counts for itself alone.
+const weightOne = 1 << 16
+
+// weightOf returns what a block of n bytes weighs that was sampled with the rate: the reciprocal of the
+// probability with which it was.
+func weightOf(n, rate uintptr) uint64 {
+	if rate <= 1 {
+		return weightOne
+	}
+	return uint64(math.Round(-weightOne / math.Expm1(-float64(n)/float64(rate))))
+}
+
+// record returns the record of a place.
+func (s *samples) record(p *place) *record {
+	if r := s.records[*p]; r != nil {
+		return r
+	}
+	if len(s.records) >= maxRecords {
+		p.stack = [maxDepth]uintptr{}
+		if r := s.records[*p]; r != nil {
+			return r
+		}
+	}
+	if s.records == nil {
+		s.records = map[place]*record{}
+	}
+	r := &record{}
+	s.records[*p] = r
+	return r
+}
+
+// placedCounts are the counts of a place.
+type placedCounts struct {
+	place place
+	counts
+}
+
+// all returns what was ever sampled.
+func (s *samples) all() []placedCounts {
+	all := make([]placedCounts, 0, len(s.records))
+	for p, r := range s.records {
+		all = append(all, placedCounts{p, r.ever})
+	}
+	return all
+}
+
+// cut returns what was sampled in the epoch, and begins another.
+func (s *samples) cut() (recent []placedCounts) {
+	for p, r := range s.records {
+		if r.epoch == s.epoch {
+			recent = append(recent, placedCounts{p, r.recent})
+		}
+	}
+	s.epoch++
+	return recent
+}
+
+// totals returns the block's part of a record.
+func (s sample) totals(size, usable uintptr) totals {
+	return totals{
+		blocks: s.weight,
+		bytes:  s.weight * uint64(size) / weightOne,
+		waste:  s.weight * uint64(usable-size) / weightOne,
+	}
+}
+
+// begin counts the block, which was just allocated, or got its size where it lies.
+func (s sample) begin(size, usable uintptr, allocated bool) {
+	t, r := s.totals(size, usable), s.record
+	if r.epoch != s.epoch {
+		r.recent, r.epoch = counts{}, s.epoch
+	}
+	if allocated {
+		r.ever.allocated.add(t)
+		r.recent.allocated.add(t)
+	}
+	r.ever.live.add(t)
+	r.recent.live.add(t)
+}
+
+// freed counts the end of the block.
+func (s sample) freed(size, usable uintptr) {
+	if s.record == nil {
+		return
+	}
+	t := s.totals(size, usable)
+	s.record.ever.live.subtract(t)
+	if s.epoch == s.record.epoch {
+		s.record.recent.live.subtract(t)
+	}
+}
+
+// resized counts that other bytes were asked for of the block, in place.
+func (s sample) resized(before, after, usable uintptr) {
+	if s.record == nil {
+		return
+	}
+	s.freed(before, usable)
+	t := s.totals(after, usable)
+	s.record.ever.live.add(t)
+	if s.epoch == s.record.epoch {
+		s.record.recent.live.add(t)
+	}
+}
+
+func (t *totals) add(u totals) {
+	t.blocks += u.blocks
+	t.bytes += u.bytes
+	t.waste += u.waste
+}
+
+func (t *totals) subtract(u totals) {
+	t.blocks -= u.blocks
+	t.bytes -= u.bytes
+	t.waste -= u.waste
+}
