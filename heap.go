@@ -25,6 +25,7 @@ type Heap struct {
 	caches        mcache.Set
 	pages         *mheap.Heap
 	notes         notes
+	upkeep        upkeep
 
 	soft    int64 // Options.SoftLimit
 	onLimit func(need int) (freed bool)
@@ -60,6 +61,10 @@ type Options struct {
 	// takes, and it must not wait for another goroutine's allocation. It must not free a block that is
 	// being reallocated, and not close the heap. It may panic: the allocation does then, and the heap is as it was.
 	OnLimit func(need int) (freed bool)
+
+	// Scavenge says when free memory goes back to the operating system. The default is
+	// Decay(10 * time.Second).
+	Scavenge Scavenge
 }
 
 // HugePages is what a heap does for huge pages (on Linux: transparent huge pages), which cost the processor
@@ -91,7 +96,13 @@ func init() {
 }
 
 // NewHeap makes an empty heap. It takes no memory before the first block is allocated.
-func NewHeap(o Options) (*Heap, error) { return newHeap(o, arena.Process(), arena.Metadata()) }
+func NewHeap(o Options) (*Heap, error) {
+	h, err := newHeap(o, arena.Process(), arena.Metadata())
+	if err == nil {
+		background.add(h)
+	}
+	return h, err
+}
 
 func newHeap(o Options, space *arena.Space, metadata arena.System) (*Heap, error) {
 	if o.HugePages > HugePagesCollapse {
@@ -113,6 +124,7 @@ func newHeap(o Options, space *arena.Space, metadata arena.System) (*Heap, error
 		h.caches.SetSampleRate(registry.profileRate)
 		h.soft, h.onLimit = o.SoftLimit, o.OnLimit
 		setLimit(h.pages.Budget(), o.Limit, o.SoftLimit)
+		h.upkeep.init(h, o.Scavenge)
 		registry.heaps[id].Store(h)
 		return h, nil
 	}
@@ -160,6 +172,7 @@ func (h *Heap) Close() error {
 	if h.closed.Swap(true) {
 		return fmt.Errorf("spanheap: %w", ErrClosed)
 	}
+	background.remove(h)
 	registry.mu.Lock() // whoever goes through all heaps is done with this one
 	defer registry.mu.Unlock()
 	h.notes.drop()

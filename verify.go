@@ -16,6 +16,8 @@ func (h *Heap) Verify() error {
 	if h.closed.Load() {
 		return fmt.Errorf("spanheap: %w", ErrClosed)
 	}
+	h.upkeep.mu.Lock()
+	defer h.upkeep.mu.Unlock()
 	err := errors.Join(h.pages.Verify(), h.caches.Verify(), h.verifySum(), h.verifyNotes())
 	if err != nil {
 		return fmt.Errorf("spanheap: %s: %w", h.name, err)

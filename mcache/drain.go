@@ -103,7 +103,7 @@ func (s *Set) sweep() {
 // look is a sum over the cache that changes with every block that its owner allocates or frees.
 func (c *Cache) look() (sum uintptr) {
 	for i := range mheap.NumSpanClasses {
-		sum += load(&c.bins[i].requested) + 3*load(&c.bins[i].allocs)
+		sum += c.bins[i].activity()
 	}
 	return sum
 }

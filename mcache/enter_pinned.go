@@ -52,11 +52,9 @@ func (s *Set) seize(ids []int) {
 	runtime.ReadMemStats(&m)
 }
 
-// restore gives the caches back to their owners; a cache that was dropped to nobody.
+// restore gives the caches back to their owners; who lost his finds nobody.
 func (s *Set) restore(ids []int) {
 	for _, id := range ids {
-		if c := s.all[id]; c != nil {
-			storeCache(&s.caches[id], c)
-		}
+		storeCache(&s.caches[id], s.open(id))
 	}
 }

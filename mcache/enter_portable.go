@@ -54,14 +54,10 @@ func (s *Set) seize(ids []int) {
 	}
 }
 
-// restore gives the caches back to their owners; a cache that was dropped to nobody.
+// restore gives the caches back to their owners; who lost his finds nobody.
 func (s *Set) restore(ids []int) {
 	for _, id := range ids {
-		c := s.all[id]
-		if c == nil {
-			c = &nobody
-		}
-		storeCache(&s.caches[id], c)
+		storeCache(&s.caches[id], s.open(id))
 		s.locks[id].Unlock()
 	}
 }

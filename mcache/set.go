@@ -30,7 +30,9 @@ type Set struct {
 	closed bool               // nothing is given back any more
 	all    [MaxCaches]*Cache  // every cache made, by owner
 	looks  [MaxCaches]uintptr // of the caches, at the last sweep
+	parked [MaxCaches]bool    // empty caches that their owners do not find
 	top    int                // no cache has this number or a higher one
+	idle   idleness
 
 	locals []*Cache // every cache made for Lease
 	unused []*Cache // those of them that nobody has
@@ -69,12 +71,18 @@ func (s *Set) join() bool {
 	if s.closed {
 		return false
 	}
-	if s.all[id] != nil {
-		for id = 0; id < s.owners() && s.all[id] != nil; id++ {
+	if s.open(id) != &nobody {
+		for id = 0; id < s.owners() && s.open(id) != &nobody; id++ {
 		}
 		if id == s.owners() {
 			return true
 		}
+	}
+	s.heap.Stir()
+	if s.parked[id] {
+		s.parked[id] = false
+		storeCache(&s.caches[id], s.all[id])
+		return true
 	}
 	c, err := s.newCache()
 	if err != nil {
@@ -86,6 +94,14 @@ func (s *Set) join() bool {
 	s.top = max(s.top, id+1)
 	storeCache(&s.caches[id], c)
 	return true
+}
+
+// open returns the cache that its owner should find. The caller holds s.mu.
+func (s *Set) open(id int) *Cache {
+	if s.all[id] == nil || s.parked[id] {
+		return &nobody
+	}
+	return s.all[id]
 }
 
 // owners returns how many owners there can be at the moment.
@@ -111,7 +127,7 @@ func (s *Set) Close() {
 	for id, c := range s.all[:s.top] {
 		if c != nil {
 			ids = append(ids, id)
-			s.all[id] = nil
+			s.all[id], s.parked[id] = nil, false
 		}
 	}
 	s.seize(ids)

@@ -33,6 +33,7 @@ type Heap struct {
 	free   tree
 	scav   tree
 	arenas []*Arena // in the order they were taken
+	stir   func()   // immutable once the heap is in use
 
 	huge       HugePages // immutable once the heap is in use
 	toCollapse []*Arena  // dense arenas with stretches that may become huge
@@ -47,12 +48,13 @@ type Heap struct {
 	largeSpans     atomic.Uint64 // spans in use that are large objects
 	largePages     atomic.Uint64
 	hugeBytes      atomic.Uint64 // of arenas for which the system is asked for huge pages
+	peakPages      atomic.Uint64 // the most that were in use since Peak
 }
 
 // New returns an empty page heap. id is its number in the process, and arenas come from space. Its
 // records come from metadata.
 func New(id uint32, space *arena.Space, metadata arena.System) *Heap {
-	h := &Heap{id: id, space: space}
+	h := &Heap{id: id, space: space, stir: func() {}}
 	h.mu.Init(lockrank.PageHeap)
 	h.meta.init(metadata, &h.budget)
 	return h
@@ -125,6 +127,9 @@ func (h *Heap) enter(s *Span, class SpanClass) {
 	s.class = class
 	s.slots = class.SlotsIn(s.npages)
 	s.state = stateInUse
+	if used := h.usedPages(); used > h.peakPages.Load() {
+		h.peakPages.Store(used)
+	}
 	s.mapPages(0)
 	h.count(s.base, s.npages, true)
 	if class.Large() {
@@ -189,6 +194,9 @@ func (h *Heap) insert(s *Span, state spanState) *Span {
 	}
 	s.mapEdges()
 	t.insert(s)
+	if state == stateFree {
+		h.stir()
+	}
 	return s
 }
 

@@ -31,6 +31,7 @@ var allowed = map[string][]string{
 	"internal/trace":                     {},
 	"internal/pprofproto":                {},
 	"internal/pprofproto/pprofprototest": {"internal/pprofproto"},
+	"internal/scavenge":                  {},
 	"internal/importpolicy":              {},
 
 	"sizeclass":       {},
@@ -39,7 +40,7 @@ var allowed = map[string][]string{
 	"mheap":           {"sizeclass", "arena", "internal/lockrank"},
 	"mcentral":        {"mheap", "internal/lockrank"},
 	"mcache":          {"mcentral", "mheap", "internal/lockrank"},
-	".":               {"mcache", "mcentral", "mheap", "arena", "sizeclass", "internal/lockrank", "internal/pprofproto", sys},
+	".":               {"mcache", "mcentral", "mheap", "arena", "sizeclass", "internal/lockrank", "internal/pprofproto", "internal/scavenge", sys},
 
 	"gen":         {"gen/classes"},
 	"gen/classes": {},

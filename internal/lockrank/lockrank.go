@@ -2,13 +2,14 @@
 //
 // Every mutex of the allocator has a rank. A goroutine takes locks only in the order
 //
-//	Registry            the table of heaps (root package)
-//	└─ Notes            what a heap remembers of blocks (root package)
-//	   └─ CacheSet         the set of a heap's caches (mcache)
-//	      └─ Central       one span class's spans (mcentral)
-//	         └─ PageHeap   all pages of a heap (mheap)
-//	            └─ Metadata   records and tables off the Go heap (mheap)
-//	               └─ Budget   what all heaps have backed (mheap)
+//	Registry                     the table of heaps (root package)
+//	└─ Scavenge                  what the scavenger does with a heap (root package)
+//	   └─ Notes                  what a heap remembers of blocks (root package)
+//	      └─ CacheSet            the set of a heap's caches (mcache)
+//	         └─ Central          one span class's spans (mcentral)
+//	            └─ PageHeap      all pages of a heap (mheap)
+//	               └─ Metadata   records and tables off the Go heap (mheap)
+//	                  └─ Budget  what all heaps have backed (mheap)
 //
 // and never two of one rank. The address space's own lock (arena) lies below all of them and is
 // taken by one package that calls nobody. Builds with the tag spanheap_debug check every Lock
@@ -21,6 +22,7 @@ type Rank uint8
 
 const (
 	Registry Rank = iota + 1
+	Scavenge
 	Notes
 	CacheSet
 	Central
@@ -29,7 +31,7 @@ const (
 	Budget
 )
 
-var names = [...]string{"unranked", "Registry", "Notes", "CacheSet", "Central", "PageHeap", "Metadata", "Budget"}
+var names = [...]string{"unranked", "Registry", "Scavenge", "Notes", "CacheSet", "Central", "PageHeap", "Metadata", "Budget"}
 
 // String returns the rank's name.
 func (r Rank) String() string { return names[r] }

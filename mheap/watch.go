@@ -1,0 +1,28 @@
+package mheap
+
+// What the page heap tells those who give its free memory back.
+
+// OnStir has f called whenever pages become free, and by Stir. It is called before the heap is used. f is
+// called under the heap's lock: it must not wait and must not call the heap.
+func (h *Heap) OnStir(f func()) { h.stir = f }
+
+// Stir tells that what caches hold may change again.
+func (h *Heap) Stir() { h.stir() }
+
+// FreeBytes returns how many bytes are backed and in no span in use.
+func (h *Heap) FreeBytes() uint64 { return h.freePages.Load() << PageShift }
+
+// UsedBytes returns how many bytes the spans in use have. While spans come and go it is a guess.
+func (h *Heap) UsedBytes() uint64 { return h.usedPages() << PageShift }
+
+// Peak returns the most that UsedBytes was since the call before.
+func (h *Heap) Peak() uint64 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.peakPages.Swap(h.usedPages()) << PageShift
+}
+
+func (h *Heap) usedPages() uint64 {
+	arenas, idle := h.arenaCount.Load()*pagesPerArena, h.freePages.Load()+h.scavPages.Load()
+	return arenas - min(arenas, idle)
+}

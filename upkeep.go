@@ -1,0 +1,141 @@
+package spanheap
+
+import (
+	"math"
+	"sync/atomic"
+	"time"
+
+	"github.com/spanheap/spanheap/internal/lockrank"
+	"github.com/spanheap/spanheap/internal/scavenge"
+)
+
+// upkeep is what the scavenger knows of a heap, and does with it, turn by turn. Memory flows outward in:
+// from caches and centrals to the page heap, from there to the operating system.
+//
+// A heap rests when nothing of it can become due by time alone: its caches are parked, and the policy
+// has settled. It takes no turns then, until pages become free or a cache is used again.
+type upkeep struct {
+	heap    *Heap
+	policy  scavenge.Policy // nil: the heap gives nothing back on its own
+	resting atomic.Bool
+
+	mu       lockrank.Mutex // a turn is being taken; guards what follows
+	rested   bool           // since the turn before
+	due      time.Duration  // the next turn
+	sweepDue time.Duration  // the next look at the caches
+	activity uintptr        // of the caches, when they were last seen to be used
+	activeAt time.Duration  // when that was
+}
+
+const (
+	forever = time.Duration(math.MaxInt64)
+
+	shortestTick = 10 * time.Millisecond  // between two turns
+	shortestIdle = 100 * time.Millisecond // before caches are taken from their owners
+
+	// The least that is released, unless it is all there is, and the most in one system call: long enough that the call costs little beside the pages, short
+	// enough that nobody waits long for memory that is on its way. A multiple of a huge page.
+	leastRelease = 64 << 10
+	releaseStep  = 4 << 20
+
+	// A turn ends after so much work, whatever is left to do.
+	longestTurn = time.Millisecond
+)
+
+func (k *upkeep) init(h *Heap, s Scavenge) {
+	k.mu.Init(lockrank.Scavenge)
+	k.heap, k.policy = h, s.policy()
+	if k.policy != nil {
+		k.resting.Store(true)
+		k.rested = true
+		h.pages.OnStir(k.stir)
+	}
+}
+
+// stir ends the heap's rest. It is called under locks of the heap, and often: it is a load but for the first.
+func (k *upkeep) stir() {
+	if k.resting.Load() && k.resting.CompareAndSwap(true, false) {
+		background.wake()
+	}
+}
+
+// turn does what is due, for a while, and returns when the next turn is.
+func (k *upkeep) turn(clock *scavenge.Clock) time.Duration {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	now := clock.Now()
+	switch {
+	case k.heap.closed.Load() || k.resting.Load():
+		return forever
+	case !k.rested && now < k.due:
+		return k.due
+	}
+	idle := k.collect(now)
+	excess, settled := k.policy.Look(now, scavenge.Usage{
+		Free: k.heap.pages.FreeBytes(), InUse: k.heap.pages.UsedBytes(), Peak: k.heap.pages.Peak(), Idle: idle,
+	})
+	left, refused := k.release(clock, now+longestTurn, excess)
+	switch {
+	case left > 0 && !refused:
+		k.due = now // as soon as the scavenger may work again
+	case !refused && idle && settled && k.rest():
+		return forever
+	default:
+		k.due = now + k.tick()
+	}
+	return k.due
+}
+
+// tick is how much time lies between two turns.
+func (k *upkeep) tick() time.Duration { return max(k.policy.Span()/50, shortestTick) }
+
+// collect empties what lies idle in caches and centrals into the page heap. It tells whether the whole
+// heap has been idle for as long as memory may stay.
+func (k *upkeep) collect(now time.Duration) (idle bool) {
+	patience := max(k.policy.Span(), shortestIdle)
+	activity := k.heap.caches.Activity()
+	if k.rested || activity != k.activity {
+		k.activity, k.activeAt, k.rested = activity, now, false
+	}
+	if now-k.activeAt >= patience {
+		k.heap.caches.Park()
+		return true
+	}
+	if now >= k.sweepDue {
+		k.sweepDue = now + patience/4
+		k.heap.caches.Rest()
+	}
+	return false
+}
+
+// release gives n bytes back, until the time is over: all there is, or else pieces that are worth a system
+// call. It returns how many are left, and whether the operating system refused to take more.
+func (k *upkeep) release(clock *scavenge.Clock, until time.Duration, n uint64) (left uint64, refused bool) {
+	least := uint64(leastRelease)
+	if n == k.heap.pages.FreeBytes() {
+		least = 1
+	}
+	for left = n; left >= least; {
+		gave := k.heap.pages.Release(uintptr(min(left, releaseStep)))
+		if gave == 0 {
+			return left, true
+		}
+		k.policy.Gave(uint64(gave))
+		left -= min(left, uint64(gave))
+		if clock.Now() >= until {
+			return left, false
+		}
+	}
+	return 0, false
+}
+
+// rest lets the heap rest, unless something has changed meanwhile. It tells whether it does.
+func (k *upkeep) rest() bool {
+	free := k.heap.pages.FreeBytes()
+	k.rested = true
+	k.resting.Store(true)
+	if k.heap.pages.FreeBytes() == free && k.heap.caches.Parked() {
+		return true
+	}
+	return !k.resting.CompareAndSwap(true, false)
+}
