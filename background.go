@@ -34,15 +34,22 @@ func newScavenger(clock func() time.Duration) *scavenger {
 	return s
 }
 
-// add takes up a heap that gives memory back on its own.
+// add takes up a heap that nobody uses yet, if it is to give memory back on its own.
 func (s *scavenger) add(h *Heap) {
 	if h.upkeep.policy == nil {
 		return
 	}
+	h.upkeep.begin(s)
+	s.mu.Lock()
+	s.heaps = append(s.heaps, h)
+	s.mu.Unlock()
+}
+
+// start has a goroutine take the rounds, as long as there are heaps.
+func (s *scavenger) start() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.heaps = append(s.heaps, h)
-	if !s.running {
+	if !s.running && len(s.heaps) > 0 {
 		s.running = true
 		go s.run()
 	}

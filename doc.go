@@ -17,15 +17,18 @@
 //	mcentral    all spans of one span class: the lists with room (nonempty), the list without (empty); a stash
 //	note        what a heap remembers of one block, whose slot is Noted then; a sample of the profile, for one
 //	mheap       all pages: the tree of free spans that are backed (free), of those given back (scav)
+//	scavenger   the process's goroutine that gives free memory back, each heap's by its rule
 //
 // # Layers
 //
-//	spanheap         the API, what callers may get wrong, the report
+//	spanheap         the API, what callers may get wrong, the report, the scavenger
 //	└─ mcache        per P, no lock; a magazine runs empty or full
 //	   └─ mcentral   per span class, one lock; a span runs out of slots, or gets its last one back
 //	      └─ mheap   one lock; records and the page map, read without a lock by every free
 //	         ├─ sizeclass   generated tables and arithmetic, no state
 //	         └─ arena       address space, the only code that talks to the operating system
+//
+// internal/scavenge beside them knows when free memory should go, and no heap.
 //
 // # The life of an allocation
 //
@@ -64,6 +67,14 @@
 // more. A heap that grows looks for what lies idle in caches and stashes; above its soft limit it gives free
 // pages back too. The hard limit is kept by a count of what is backed, taken before each commit. A Local is a cache whose
 // owner is one goroutine, which need not be pinned.
+//
+// # The way back
+//
+// Memory goes back outward in: idle Ps' caches, centrals' stashes and spare spans, the page heap's spans,
+// the largest first, whole huge pages before parts. When, Options.Scavenge says; the scavenger does it in
+// turns that take 1 % of all CPUs at most. A heap that is idle through and through has its caches parked:
+// a P that comes back finds no cache, and the slow path, which returns it, stirs the scavenger. Until then
+// the scavenger waits without a timer.
 //
 // # The sum that closes
 //

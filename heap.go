@@ -100,6 +100,7 @@ func NewHeap(o Options) (*Heap, error) {
 	h, err := newHeap(o, arena.Process(), arena.Metadata())
 	if err == nil {
 		background.add(h)
+		background.start()
 	}
 	return h, err
 }
@@ -183,8 +184,8 @@ func (h *Heap) Close() error {
 	return nil
 }
 
-// Release gives up to n bytes of free memory back to the operating system, now, and returns how
-// many bytes it gave; somewhat more than n when that saves cutting a span up. When the free pages
+// Release gives up to n bytes of free memory back to the operating system, now, whatever
+// Options.Scavenge says, and returns how many bytes it gave; somewhat more than n when that saves cutting a span up. When the free pages
 // do not make up n bytes, the free slots in the caches are collected first.
 func (h *Heap) Release(n int) int {
 	if n <= 0 {

@@ -14,7 +14,7 @@ import (
 //	Mapped + Untouched = Reserved
 //
 // All figures are bytes unless their comment says otherwise. Reading them stops nobody: while other
-// goroutines allocate and free, a figure may be off by the blocks in their hands at that moment, and
+// goroutines allocate and free, or the scavenger empties caches, a figure may be off by the blocks in their hands at that moment, and
 // the sums still close; when the heap is quiet every figure is exact.
 type Stats struct {
 	Live         uint64 `json:"live"`          // what callers asked for, of the blocks that live

@@ -40,9 +40,10 @@ func profileRate(t testing.TB, bytes int) {
 	t.Cleanup(func() { spanheap.SetProfileRate(before) })
 }
 
+// newHeap returns a heap that gives back what it is told to, and nothing on its own.
 func newHeap(t testing.TB) *spanheap.Heap {
 	t.Helper()
-	h, err := spanheap.NewHeap(spanheap.Options{Name: t.Name()})
+	h, err := spanheap.NewHeap(spanheap.Options{Name: t.Name(), Scavenge: spanheap.Never()})
 	require.NoError(t, err)
 	return h
 }

@@ -45,18 +45,18 @@ const (
 func (k *upkeep) init(h *Heap, s Scavenge) {
 	k.mu.Init(lockrank.Scavenge)
 	k.heap, k.policy = h, s.policy()
-	if k.policy != nil {
-		k.resting.Store(true)
-		k.rested = true
-		h.pages.OnStir(k.stir)
-	}
 }
 
-// stir ends the heap's rest. It is called under locks of the heap, and often: it is a load but for the first.
-func (k *upkeep) stir() {
-	if k.resting.Load() && k.resting.CompareAndSwap(true, false) {
-		background.wake()
-	}
+// begin has the heap rest until it is stirred, which wakes the scavenger. Stirring happens under locks of the
+// heap, and often: all but the first time it is a load.
+func (k *upkeep) begin(s *scavenger) {
+	k.rested = true
+	k.resting.Store(true)
+	k.heap.pages.OnStir(func() {
+		if k.resting.Load() && k.resting.CompareAndSwap(true, false) {
+			s.wake()
+		}
+	})
 }
 
 // turn does what is due, for a while, and returns when the next turn is.

