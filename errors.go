@@ -18,7 +18,8 @@ var (
 	// is free could make room; the error's text gives the figures. Freeing makes room again.
 	ErrLimit = mheap.ErrLimit
 
-	// ErrSize is returned for a size that is negative or above 256 GiB (half the address space on 32 bits).
+	// ErrSize is returned for a size that is negative or close to 256 GiB or above (half the address
+	// space on 32 bits); an alignment above a page counts as part of the size.
 	ErrSize = errors.New("invalid size")
 
 	// ErrAlign is returned for an alignment that is not a power of two, or is too large.

@@ -184,9 +184,10 @@ func (h *Heap) Close() error {
 	return nil
 }
 
-// Release gives up to n bytes of free memory back to the operating system, now, whatever
-// Options.Scavenge says, and returns how many bytes it gave; somewhat more than n when that saves cutting a span up. When the free pages
-// do not make up n bytes, the free slots in the caches are collected first.
+// Release gives n bytes of free memory back to the operating system, now, whatever Options.Scavenge says, or
+// what there is of it, and returns how many bytes it gave: more than n by what it does not cut, stretches of
+// 64 KiB and physical pages. When the free pages do not make up n bytes, the free slots in the caches are
+// collected first.
 func (h *Heap) Release(n int) int {
 	if n <= 0 {
 		return 0

@@ -106,9 +106,10 @@ func parseSizes(file io.Reader) (load, error) {
 	}
 }
 
-// isHeader reports whether the fields are names: none begins as a number does.
+// isHeader reports whether the fields are the names of two columns, the counts not first: neither begins as
+// a number does.
 func isHeader(fields []string) bool {
-	return !slices.ContainsFunc(fields, func(field string) bool {
+	return len(fields) == 2 && !strings.EqualFold(fields[0], "count") && !slices.ContainsFunc(fields, func(field string) bool {
 		return field == "" || strings.Contains("0123456789+-.", field[:1])
 	})
 }

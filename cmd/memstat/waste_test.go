@@ -80,6 +80,8 @@ func TestSpanTailsAreSharedOutOverTheSlots(t *testing.T) {
 func TestBrokenSizesAreNamedByTheirLine(t *testing.T) {
 	for name, c := range map[string]struct{ file, want string }{
 		"empty":             {"", "sizes.csv: it lists no sizes"},
+		"columns swapped":   {"count,size\n5,100\n", `line 1: size "count"`},
+		"one name":          {"abc\n16,1\n", `line 1: "abc"`},
 		"header only":       {"size,count\n", "sizes.csv: it lists no sizes"},
 		"no number":         {"size,count\n16,1\nsixteen,1\n", `sizes.csv: line 3: size "sixteen" is no whole number`},
 		"number with more":  {"16x,1\n", `line 1: size "16x" is no whole number`},
