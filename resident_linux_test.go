@@ -58,10 +58,18 @@ func requireResident(before int64, h *spanheap.Heap, counted uint64) {
 	}
 }
 
+// roomFor is room for as many blocks as make up so many bytes, resident already.
+func roomFor(bytes int) [][]byte {
+	blocks := make([][]byte, bytes/2000)
+	for i := range blocks {
+		blocks[i] = []byte{}
+	}
+	return blocks[:0]
+}
+
 // filled allocates about so many bytes in blocks that fill their slots, and writes to all of them.
-func filled(h *spanheap.Heap, bytes int) (blocks [][]byte) {
+func filled(h *spanheap.Heap, blocks [][]byte, bytes int) [][]byte {
 	classes := spanheap.SizeClasses()
-	blocks = make([][]byte, 0, bytes/2000)
 	for i := 0; bytes > 0; i++ {
 		n := 256 << 10
 		if i%40 > 0 {
@@ -81,8 +89,9 @@ func releasedIsNotResident() {
 	const bytes = 192 << 20
 	h := must(spanheap.NewHeap(spanheap.Options{Scavenge: spanheap.Never()}))
 	quietly()
+	blocks := roomFor(bytes)
 	before := anonymous()
-	blocks := filled(h, bytes)
+	blocks = filled(h, blocks, bytes)
 	for i, b := range blocks {
 		if i%1000 > 400 {
 			h.Free(b)
@@ -110,7 +119,7 @@ func idleProcess() {
 	var wg sync.WaitGroup
 	for range 4 {
 		wg.Go(func() {
-			for _, b := range filled(h, 6<<20) {
+			for _, b := range filled(h, nil, 6<<20) {
 				h.Free(b)
 			}
 		})
