@@ -44,13 +44,14 @@ func quietly() {
 	debug.SetGCPercent(-1)
 }
 
-// fewPages is what may be resident beyond the counts: the ends of stretches that are rounded to pages, and
-// what the Go runtime takes meanwhile.
+// fewPages is what may be resident beyond the counts and one part in 200 of them: the ends of stretches that
+// are rounded to pages, and what the Go runtime takes meanwhile.
 const fewPages = 512 << 10
 
-func requireResident(before int64, h *spanheap.Heap, counted uint64) {
+// requireResident checks what has become resident since before.
+func requireResident(before int64, h *spanheap.Heap) {
 	got, s := anonymous()-before, h.Stats()
-	if most := int64(s.Backed) + int64(counted/200) + fewPages; got > most {
+	if most := int64(s.Backed+s.Backed/200) + fewPages; got > most {
 		panic(fmt.Sprintf("%d bytes are resident, %d are backed", got, s.Backed))
 	}
 	if s.Live > 0 && got < int64(s.Live) {
@@ -58,17 +59,17 @@ func requireResident(before int64, h *spanheap.Heap, counted uint64) {
 	}
 }
 
-// roomFor is room for as many blocks as make up so many bytes, resident already.
-func roomFor(bytes int) [][]byte {
-	blocks := make([][]byte, bytes/2000)
-	for i := range blocks {
-		blocks[i] = []byte{}
+// room returns an empty slice for so many blocks, whose memory is resident.
+func room(blocks int) [][]byte {
+	all := make([][]byte, blocks)
+	for i := range all {
+		all[i] = []byte{}
 	}
-	return blocks[:0]
+	return all[:0]
 }
 
 // filled allocates about so many bytes in blocks that fill their slots, and writes to all of them.
-func filled(h *spanheap.Heap, blocks [][]byte, bytes int) [][]byte {
+func filled(h *spanheap.Heap, bytes int, blocks [][]byte) [][]byte {
 	classes := spanheap.SizeClasses()
 	for i := 0; bytes > 0; i++ {
 		n := 256 << 10
@@ -87,11 +88,11 @@ func filled(h *spanheap.Heap, blocks [][]byte, bytes int) [][]byte {
 
 func releasedIsNotResident() {
 	const bytes = 192 << 20
-	h := must(spanheap.NewHeap(spanheap.Options{Scavenge: spanheap.Never()}))
 	quietly()
-	blocks := roomFor(bytes)
+	h := must(spanheap.NewHeap(spanheap.Options{Scavenge: spanheap.Never()}))
+	blocks := room(bytes / 4000)
 	before := anonymous()
-	blocks = filled(h, blocks, bytes)
+	blocks = filled(h, bytes, blocks)
 	for i, b := range blocks {
 		if i%1000 > 400 {
 			h.Free(b)
@@ -99,12 +100,12 @@ func releasedIsNotResident() {
 		}
 	}
 	h.Release(everything)
-	requireResident(before, h, h.Stats().Backed)
+	requireResident(before, h)
 	for _, b := range blocks {
 		h.Free(b)
 	}
 	h.Release(everything)
-	requireResident(before, h, h.Stats().Backed)
+	requireResident(before, h)
 	if s := h.Stats(); s.Backed != s.Metadata {
 		panic(fmt.Sprintf("%+v", s))
 	}
@@ -113,13 +114,14 @@ func releasedIsNotResident() {
 // idleProcess has all Ps allocate and free, and then does nothing.
 func idleProcess() {
 	runtime.GOMAXPROCS(4)
-	h := must(spanheap.NewHeap(spanheap.Options{Scavenge: spanheap.Decay(200 * time.Millisecond)}))
 	quietly()
+	h := must(spanheap.NewHeap(spanheap.Options{Scavenge: spanheap.Decay(200 * time.Millisecond)}))
+	blocks := [][][]byte{room(2000), room(2000), room(2000), room(2000)}
 	before := anonymous()
 	var wg sync.WaitGroup
-	for range 4 {
+	for _, blocks := range blocks {
 		wg.Go(func() {
-			for _, b := range filled(h, nil, 6<<20) {
+			for _, b := range filled(h, 6<<20, blocks) {
 				h.Free(b)
 			}
 		})
@@ -131,9 +133,7 @@ func idleProcess() {
 	for s := h.Stats(); s.Backed != s.Metadata; s = h.Stats() {
 		time.Sleep(10 * time.Millisecond)
 	}
-	if got := anonymous() - before; got > 4<<20 { // of 24 MiB; threads that came to be have memory of their own
-		panic(fmt.Sprintf("%d bytes are resident, %d are backed", got, h.Stats().Backed))
-	}
+	requireResident(before+fewPages, h) // four threads have come up
 	if err := h.Verify(); err != nil {
 		panic(err)
 	}

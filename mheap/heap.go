@@ -127,9 +127,7 @@ func (h *Heap) enter(s *Span, class SpanClass) {
 	s.class = class
 	s.slots = class.SlotsIn(s.npages)
 	s.state = stateInUse
-	if used := h.usedPages(); used > h.peakPages.Load() {
-		h.peakPages.Store(used)
-	}
+	h.notePeak()
 	s.mapPages(0)
 	h.count(s.base, s.npages, true)
 	if class.Large() {

@@ -22,6 +22,9 @@ func (h *Heap) Peak() uint64 {
 	return h.peakPages.Swap(h.usedPages()) << PageShift
 }
 
+// notePeak is called when a span in use has begun or grown. The caller holds h.mu.
+func (h *Heap) notePeak() { h.peakPages.Store(max(h.peakPages.Load(), h.usedPages())) }
+
 func (h *Heap) usedPages() uint64 {
 	arenas, idle := h.arenaCount.Load()*pagesPerArena, h.freePages.Load()+h.scavPages.Load()
 	return arenas - min(arenas, idle)
