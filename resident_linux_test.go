@@ -1,4 +1,4 @@
-//go:build !race
+//go:build !race && !spanheap_debug
 
 package spanheap_test
 

@@ -13,7 +13,7 @@ import (
 // from caches and centrals to the page heap, from there to the operating system.
 //
 // A heap rests when nothing of it can become due by time alone: its caches are parked, and the policy
-// has settled. It takes no turns then, until pages become free or a cache is used again.
+// has settled, though the operating system may have refused to take all. It takes no turns then, until pages become free or a cache is used again.
 type upkeep struct {
 	heap    *Heap
 	policy  scavenge.Policy // nil: the heap gives nothing back on its own
@@ -74,11 +74,10 @@ func (k *upkeep) turn(clock *scavenge.Clock) time.Duration {
 	excess, settled := k.policy.Look(now, scavenge.Usage{
 		Free: k.heap.pages.FreeBytes(), InUse: k.heap.pages.UsedBytes(), Peak: k.heap.pages.Peak(), Idle: idle,
 	})
-	left, refused := k.release(clock, now+longestTurn, excess)
-	switch {
-	case left > 0 && !refused:
+	switch left := k.release(clock, now+longestTurn, excess); {
+	case left > 0:
 		k.due = now // as soon as the scavenger may work again
-	case !refused && idle && settled && k.rest():
+	case idle && settled && k.rest():
 		return forever
 	default:
 		k.due = now + k.tick()
@@ -109,8 +108,9 @@ func (k *upkeep) collect(now time.Duration) (idle bool) {
 }
 
 // release gives n bytes back, until the time is over: all there is, or else pieces that are worth a system
-// call. It returns how many are left, and whether the operating system refused to take more.
-func (k *upkeep) release(clock *scavenge.Clock, until time.Duration, n uint64) (left uint64, refused bool) {
+// call. It returns how many are left that could be given: not what the operating system refuses, nor what
+// makes up no whole physical page.
+func (k *upkeep) release(clock *scavenge.Clock, until time.Duration, n uint64) (left uint64) {
 	least := uint64(leastRelease)
 	if n == k.heap.pages.FreeBytes() {
 		least = 1
@@ -118,15 +118,15 @@ func (k *upkeep) release(clock *scavenge.Clock, until time.Duration, n uint64) (
 	for left = n; left >= least; {
 		gave := k.heap.pages.Release(uintptr(min(left, releaseStep)))
 		if gave == 0 {
-			return left, true
+			return 0
 		}
 		k.policy.Gave(uint64(gave))
 		left -= min(left, uint64(gave))
 		if clock.Now() >= until {
-			return left, false
+			return left
 		}
 	}
-	return 0, false
+	return 0
 }
 
 // rest lets the heap rest, unless something has changed meanwhile. It tells whether it does.

@@ -46,8 +46,8 @@ var releasing = []literal{
 		"used 1, scav 3, used rest",
 	}, {
 		"huge pages whole, then the largest that is left",
-		"used 1, free 600, used rest", "release 300",
-		"used 1, free 211, scav 300, free 89, used rest",
+		"free 300, used rest", "release 260",
+		"scav 256, free 36, scav 8, used rest",
 	}, {
 		"joins its scav neighbours",
 		"used 1, scav 2, free 3, scav 4, used rest", "release 3",
