@@ -133,7 +133,7 @@ func idleProcess() {
 	for s := h.Stats(); s.Backed != s.Metadata; s = h.Stats() {
 		time.Sleep(10 * time.Millisecond)
 	}
-	requireResident(before+fewPages, h) // four threads have come up
+	requireResident(before+4*fewPages, h) // four threads have come up, each with memory of its own
 	if err := h.Verify(); err != nil {
 		panic(err)
 	}
