@@ -1,6 +1,7 @@
 package mcache_test
 
 import (
+	"sync/atomic"
 	"testing"
 
 	"github.com/spanheap/spanheap/mheap"
@@ -47,8 +48,8 @@ func TestRestEmptiesWhatIsIdle(t *testing.T) {
 func TestParkedCachesComeBack(t *testing.T) {
 	procs(t, 4)
 	r := newRig(t)
-	stirred := 0
-	r.heap.OnStir(func() { stirred++ })
+	var stirred atomic.Int64
+	r.heap.OnStir(func() { stirred.Add(1) })
 	require.True(t, r.Parked(), "no caches")
 	live := r.hoard(4)
 	require.False(t, r.Parked())
@@ -61,9 +62,9 @@ func TestParkedCachesComeBack(t *testing.T) {
 		for _, h := range r.Hoards() {
 			require.True(t, h.Empty(), "%+v", h)
 		}
-		before := stirred
+		before := stirred.Load()
 		r.mustFree(small)
-		require.Greater(t, stirred, before)
+		require.Greater(t, stirred.Load(), before)
 		require.False(t, r.Parked())
 		r.verify(live)
 		b := r.mustAlloc(noscan(64), 64)
