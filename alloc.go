@@ -174,7 +174,8 @@ func (h *Heap) allocLarge(n, align uintptr, noscan, zero bool) (uintptr, error) 
 	})
 }
 
-// insist tries once more after an error, with everything that caches hold given back. At a limit more is done.
+// insist tries once more after an error, with everything that caches hold given back, and no pages on their
+// way to the operating system. At a limit more is done.
 func (h *Heap) insist(n uintptr, alloc func() (uintptr, error)) (uintptr, error) {
 	if h.closed.Load() {
 		return 0, refuse(n, ErrClosed)
@@ -184,6 +185,7 @@ func (h *Heap) insist(n uintptr, alloc func() (uintptr, error)) (uintptr, error)
 		p, err = h.relieve(n, alloc, err)
 	} else if err != nil {
 		h.caches.Drain()
+		h.pages.Settle()
 		p, err = alloc()
 	}
 	if err != nil {

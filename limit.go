@@ -53,8 +53,15 @@ func setLimit(b *mheap.Budget, limit, soft int64) (old int64) {
 	return int64(b.SetLimit(uint64(limit), uint64(soft)))
 }
 
-// giveBack releases up to n bytes, and returns how many.
-func (h *Heap) giveBack(n uint64) uint64 { return uint64(h.Release(int(min(n, math.MaxInt)))) }
+// giveBack releases up to n bytes, and returns how many. If there are fewer, it waits for those that others
+// are giving back.
+func (h *Heap) giveBack(n uint64) uint64 {
+	released := uint64(h.Release(int(min(n, math.MaxInt))))
+	if released < n {
+		h.pages.Settle()
+	}
+	return released
+}
 
 // giveBackAll releases up to n bytes of whatever heaps.
 func giveBackAll(n uint64) {
@@ -81,6 +88,7 @@ func (h *Heap) relieve(n uintptr, alloc func() (uintptr, error), err error) (uin
 		return 0, err
 	}
 	h.pages.Release(uintptr(min(b.AboveLimit(need), math.MaxInt)))
+	h.pages.Settle()
 	p, err := alloc()
 	for range maxAsks {
 		if err == nil || !errors.Is(err, ErrLimit) {

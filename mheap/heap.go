@@ -15,6 +15,7 @@ package mheap
 
 import (
 	"errors"
+	"sync"
 	"sync/atomic"
 
 	"github.com/spanheap/spanheap/arena"
@@ -28,6 +29,8 @@ type Heap struct {
 	space  *arena.Space
 	meta   Meta
 	budget Budget
+
+	giving sync.RWMutex // read-locked by those whose spans are releasing; taken before mu
 
 	mu     lockrank.Mutex
 	free   tree

@@ -10,6 +10,8 @@ import "github.com/spanheap/spanheap/arena"
 // made without the heap's lock: the span is releasing meanwhile, and nobody else's. What the operating
 // system refuses to take stays free.
 func (h *Heap) Release(n uintptr) (released uintptr) {
+	h.giving.RLock()
+	defer h.giving.RUnlock()
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	var refused tree // spans that stay, releasing until the end so that nobody joins them
@@ -48,6 +50,13 @@ func (h *Heap) Release(n uintptr) (released uintptr) {
 		h.insert(s, stateFree)
 	}
 	return released
+}
+
+// Settle waits until the pages that others were giving back at the call are scav, or free again. Before,
+// no allocation finds them, though they count as backed.
+func (h *Heap) Settle() {
+	h.giving.Lock()
+	defer h.giving.Unlock()
 }
 
 // quantum is the least number of bytes that a span is cut to for release.
