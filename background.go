@@ -112,17 +112,25 @@ func (s *scavenger) round(heaps []*Heap) time.Duration {
 	if begun < s.paused {
 		return s.paused - begun
 	}
-	due := forever
+	due, now, worked := forever, begun, time.Duration(0)
 	for _, h := range heaps {
 		due = min(due, h.upkeep.turn(&s.clock))
+		before := now
+		now = s.clock.Now()
+		worked += min(now-before, mostWork)
 	}
-	now := s.clock.Now()
-	s.paused = now + (now-begun)*(share-1)/time.Duration(runtime.GOMAXPROCS(0))
+	s.paused = now + worked*(share-1)/time.Duration(runtime.GOMAXPROCS(0))
 	if due == forever {
 		return forever
 	}
 	return max(due, s.paused) - now
 }
 
-// share is the part of all CPUs' time that the scavenger takes at most: one in share.
-const share = 100
+const (
+	// share is the part of all CPUs' time that the scavenger takes at most: one in share.
+	share = 100
+
+	// mostWork is how much of a turn's time counts as work. During what is beyond, the process did not run,
+	// or its clock was set.
+	mostWork = 100 * longestTurn
+)

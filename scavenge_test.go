@@ -269,6 +269,20 @@ func TestRefusedReleasesDoNotSpin(t *testing.T) {
 	require.Zero(t, s.backed())
 }
 
+// A process that was stopped in the middle of a turn does not pay for it with a pause.
+func TestTimeInWhichNothingRan(t *testing.T) {
+	s := newScavenged(t, Decay(time.Second))
+	s.free(s.take(32 * mib))
+	s.round()
+	s.now += time.Second
+	s.cost = time.Hour
+	s.round()
+	require.NotZero(t, s.backed())
+	s.cost = 0
+	s.pass(10 * time.Second)
+	require.Zero(t, s.backed())
+}
+
 // Many heaps under one scavenger, each by its own rule.
 func TestEachHeapHasItsRule(t *testing.T) {
 	slow, fast := newScavenged(t, After(time.Hour)), newScavenged(t, After(time.Second))
