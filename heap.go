@@ -47,8 +47,9 @@ type Options struct {
 	Limit int64
 
 	// SoftLimit is how much the heap may have backed before it squeezes itself: whenever it grows beyond, by
-	// steps of a 64th of what is backed, it gives back what lies free or idle in caches. Nothing is refused.
-	// The default is 7/8 of the limit, if there is one.
+	// steps of a 64th of what is backed, it gives back what lies free or idle in caches. What becomes free
+	// later, above the soft limit, goes within about a second, however long Scavenge would leave it, unless
+	// that is Never. Nothing is refused. The default is 7/8 of the limit, if there is one.
 	SoftLimit int64
 
 	// OnLimit is called before an allocation returns ErrLimit, after all free memory has been given back: a

@@ -42,7 +42,7 @@ func Goal(window time.Duration) Scavenge { return Scavenge{byGoal, window} }
 // the rule of Go up to 1.12. 0 gives back at once, a negative time never.
 func After(idle time.Duration) Scavenge { return Scavenge{byAge, idle} }
 
-// Never gives nothing back but what Release is called for.
+// Never gives nothing back but what Release is called for and limits ask for.
 func Never() Scavenge { return Decay(-1) }
 
 // policy returns the rule's policy, or nil for never.

@@ -37,10 +37,14 @@ func (r releases) Decommit(addr, size uintptr) error {
 }
 
 func newScavenged(t testing.TB, rule Scavenge) *scavenged {
+	return newScavengedBy(t, Options{Scavenge: rule})
+}
+
+func newScavengedBy(t testing.TB, o Options) *scavenged {
 	s := &scavenged{t: t, now: time.Hour}
 	s.scavenger = newScavenger(func() time.Duration { return s.now })
 	s.system = arenatest.NewFaulty(arenatest.NewFakeOver(t, arena.Host(), 4096))
-	h, err := newHeap(Options{Scavenge: rule}, arena.NewSpace(releases{s.system, s}), arena.Metadata())
+	h, err := newHeap(o, arena.NewSpace(releases{s.system, s}), arena.Metadata())
 	require.NoError(t, err)
 	s.Heap = h
 	s.scavenger.add(h)
@@ -281,6 +285,29 @@ func TestTimeInWhichNothingRan(t *testing.T) {
 	s.cost = 0
 	s.pass(10 * time.Second)
 	require.Zero(t, s.backed())
+}
+
+// Above its soft limit a heap keeps nothing free, whatever its rule would leave.
+func TestTheSoftLimitComesBeforeTheRule(t *testing.T) {
+	for _, rule := range []Scavenge{Decay(time.Hour), Goal(time.Hour), After(time.Hour)} {
+		const soft = 12 * mib
+		s := newScavengedBy(t, Options{Scavenge: rule, SoftLimit: soft})
+		var blocks [][]byte
+		for range 32 {
+			b, err := s.AllocUninit(mib)
+			require.NoError(t, err)
+			blocks = append(blocks, b)
+		}
+		s.free(blocks[8:])
+		require.Greater(t, s.Backed(), uint64(soft))
+		s.pass(3 * time.Second)
+		require.LessOrEqual(t, s.Backed(), uint64(soft))
+		require.Greater(t, s.Backed(), uint64(soft-mib), "below it the rule holds")
+		s.free(blocks[:8])
+		s.pass(3 * time.Hour)
+		require.Zero(t, s.backed())
+		require.True(t, s.rests())
+	}
 }
 
 // Many heaps under one scavenger, each by its own rule.

@@ -31,6 +31,7 @@ const (
 	forever = time.Duration(math.MaxInt64)
 
 	shortestTick = 10 * time.Millisecond  // between two turns
+	softTick     = time.Second            // at most, where there is a soft limit
 	shortestIdle = 100 * time.Millisecond // before caches are taken from their owners
 
 	// The least that is released, unless it is all there is, and the most in one system call: long enough that the call costs little beside the pages, short
@@ -71,10 +72,13 @@ func (k *upkeep) turn(clock *scavenge.Clock) time.Duration {
 		return k.due
 	}
 	idle := k.collect(now)
+	pages := k.heap.pages
+	free := pages.FreeBytes()
 	excess, settled := k.policy.Look(now, scavenge.Usage{
-		Free: k.heap.pages.FreeBytes(), InUse: k.heap.pages.UsedBytes(), Peak: k.heap.pages.Peak(), Idle: idle,
+		Free: free, InUse: pages.UsedBytes(), Peak: pages.Peak(), Idle: idle,
 	})
-	switch left := k.release(clock, now+longestTurn, excess); {
+	squeezed := max(excess, min(free, pages.Budget().AboveSoft()))
+	switch left := k.release(clock, now+longestTurn, squeezed, excess); {
 	case left > 0:
 		k.due = now // as soon as the scavenger may work again
 	case idle && settled && k.rest():
@@ -86,7 +90,13 @@ func (k *upkeep) turn(clock *scavenge.Clock) time.Duration {
 }
 
 // tick is how much time lies between two turns.
-func (k *upkeep) tick() time.Duration { return max(k.policy.Span()/50, shortestTick) }
+func (k *upkeep) tick() time.Duration {
+	tick := max(k.policy.Span()/50, shortestTick)
+	if k.heap.pages.Budget().HasSoft() {
+		tick = min(tick, softTick)
+	}
+	return tick
+}
 
 // collect empties what lies idle in caches and centrals into the page heap. It tells whether the whole
 // heap has been idle for as long as memory may stay.
@@ -107,10 +117,10 @@ func (k *upkeep) collect(now time.Duration) (idle bool) {
 	return false
 }
 
-// release gives n bytes back, until the time is over: all there is, or else pieces that are worth a system
-// call. It returns how many are left that could be given: not what the operating system refuses, nor what
+// release gives n bytes back, of which the policy wants excess to go, until the time is over: all there is,
+// or else pieces that are worth a system call. It returns how many are left that could be given: not what the operating system refuses, nor what
 // makes up no whole physical page.
-func (k *upkeep) release(clock *scavenge.Clock, until time.Duration, n uint64) (left uint64) {
+func (k *upkeep) release(clock *scavenge.Clock, until time.Duration, n, excess uint64) (left uint64) {
 	least := uint64(leastRelease)
 	if n == k.heap.pages.FreeBytes() {
 		least = 1
@@ -120,7 +130,9 @@ func (k *upkeep) release(clock *scavenge.Clock, until time.Duration, n uint64) (
 		if gave == 0 {
 			return 0
 		}
-		k.policy.Gave(uint64(gave))
+		wanted := min(excess, uint64(gave))
+		k.policy.Gave(wanted)
+		excess -= wanted
 		left -= min(left, uint64(gave))
 		if clock.Now() >= until {
 			return left

@@ -60,6 +60,9 @@ func (b *Budget) AboveSoft() uint64 {
 	return max(b.excess(0, b.soft.Load()), Process.excess(0, Process.soft.Load()))
 }
 
+// HasSoft tells whether the heap or the process has a soft limit.
+func (b *Budget) HasSoft() bool { return b.soft.Load() > 0 || Process.soft.Load() > 0 }
+
 // AboveLimit returns how many bytes must go before n bytes more are within the limits.
 func (b *Budget) AboveLimit(n uint64) uint64 {
 	return max(b.excess(n, b.limit.Load()), Process.excess(n, Process.limit.Load()))
