@@ -197,6 +197,7 @@ func TestTheGoalIsTheRecentPeak(t *testing.T) {
 // A program whose need swings: what it comes back to within the time stays, and what it does not costs no
 // more calls than there are steps in the time.
 func TestSwingsDoNotThrash(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // or what caches hold depends on who runs where
 	for _, c := range []struct {
 		rule   Scavenge
 		half   time.Duration // of a swing
