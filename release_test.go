@@ -61,7 +61,9 @@ func TestReleaseCollectsCaches(t *testing.T) {
 			h.Free(b)
 		}
 		held := h.Stats()
-		require.NotZero(t, held.CachedSlots+held.CentralSlots)
+		if n <= 32<<10 { // a large object need not be kept
+			require.NotZero(t, held.CachedSlots+held.CentralSlots)
+		}
 		free := held.FreePages + held.CachedSlots + held.CentralSlots + held.SpanTail + held.Rounding
 		require.EqualValues(t, free, h.Release(everything))
 		s := h.Stats()
