@@ -106,7 +106,7 @@ func (s *Set) supply(own, c *Cache, class mheap.SpanClass, span *mheap.Span, wan
 	}
 	c = s.again(own, c)
 	b := &c.bins[class]
-	if uintptr(n) <= (b.end-b.top)/slotSize {
+	if n > 0 && uintptr(n) <= (b.end-b.top)/slotSize {
 		copy(slotsAt(b.top, uintptr(n)), slots[:n])
 		b.top += uintptr(n) * slotSize
 		b.filled += uintptr(n)
