@@ -21,7 +21,7 @@ test-386: ## run all tests as a 32-bit program
 test-js: ## run all tests as js/wasm, under Node
 	GOOS=js GOARCH=wasm go test -exec "$(WASM_EXEC)" ./...
 fuzz: ## fuzz each target for FUZZTIME (60s)
-	@for target in FuzzHeap:. FuzzPages:./mheap FuzzRead:./internal/trace; do go test -run '^$$' -fuzz "^$${target%%:*}$$" -fuzztime $(FUZZTIME) "$${target#*:}" || exit 1; done
+	@for target in FuzzHeap:. FuzzPages:./mheap FuzzRead:./internal/trace FuzzParse:./internal/debugvar; do go test -run '^$$' -fuzz "^$${target%%:*}$$" -fuzztime $(FUZZTIME) "$${target#*:}" || exit 1; done
 bench: ## run the benchmarks beside other allocators and write bench/results
 	cd bench && go run ./cmd/spanbench $(if $(wildcard ../shared/traces),-traces ../../shared/traces)
 bench-short: ## run the benchmarks in short
