@@ -5,10 +5,10 @@ import (
 	"io"
 	"math"
 	"os"
-	"runtime"
 	"strings"
 	"time"
 
+	"github.com/spanheap/spanheap/internal/callstack"
 	"github.com/spanheap/spanheap/internal/pprofproto"
 	"github.com/spanheap/spanheap/mheap"
 	"github.com/spanheap/spanheap/sizeclass"
@@ -162,9 +162,7 @@ func frames(stack []uintptr) (fs []pprofproto.Frame) {
 	if depth == 0 {
 		return []pprofproto.Frame{{Function: "spanheap: stacks beyond the bound"}}
 	}
-	for more, it := true, runtime.CallersFrames(stack[:depth]); more; {
-		var f runtime.Frame
-		f, more = it.Next()
+	for f := range callstack.Frames(stack[:depth]) {
 		if len(fs) == 1 && strings.HasPrefix(fs[0].Function, ownFunctions) {
 			fs = fs[:0]
 		}

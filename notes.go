@@ -2,8 +2,8 @@ package spanheap
 
 import (
 	"fmt"
-	"runtime"
 
+	"github.com/spanheap/spanheap/internal/callstack"
 	"github.com/spanheap/spanheap/internal/lockrank"
 	"github.com/spanheap/spanheap/mheap"
 )
@@ -40,7 +40,7 @@ func (h *Heap) noteSized(p, n, rate uintptr, allocated bool) {
 		class, usable = mheap.Tiny, mheap.TinyBytes(n)
 	}
 	where := place{class: class.Size()}
-	runtime.Callers(3, where.stack[:])
+	callstack.PCs(where.stack[:])
 	t := &h.notes
 	t.mu.Lock()
 	if t.of == nil {

@@ -32,6 +32,7 @@ var allowed = map[string][]string{
 	"internal/pprofproto":                {},
 	"internal/pprofproto/pprofprototest": {"internal/pprofproto"},
 	"internal/scavenge":                  {},
+	"internal/callstack":                 {},
 	"internal/debugvar":                  {},
 	"internal/importpolicy":              {},
 
@@ -41,7 +42,7 @@ var allowed = map[string][]string{
 	"mheap":           {"sizeclass", "arena", "internal/lockrank"},
 	"mcentral":        {"mheap", "internal/lockrank"},
 	"mcache":          {"mcentral", "mheap", "internal/lockrank"},
-	".":               {"mcache", "mcentral", "mheap", "arena", "sizeclass", "internal/lockrank", "internal/debugvar", "internal/pprofproto", "internal/scavenge", sys},
+	".":               {"mcache", "mcentral", "mheap", "arena", "sizeclass", "internal/lockrank", "internal/callstack", "internal/debugvar", "internal/pprofproto", "internal/scavenge", sys},
 
 	"gen":         {"gen/classes"},
 	"gen/classes": {},

@@ -1,0 +1,7 @@
+//go:build !amd64 && !arm64
+
+package callstack
+
+import "runtime"
+
+func pcs(buf []uintptr) int { return runtime.Callers(2, buf) }
