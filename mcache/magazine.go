@@ -20,9 +20,9 @@ const (
 	runBytes = 64 << 10
 
 	// budget bounds the bytes of slots that a cache's magazines have room for beyond their fillBytes.
-	budget = 2 << 20
+	budget = 6 << 20
 	// swingBytes bounds one magazine's part of it.
-	swingBytes = budget / 2
+	swingBytes = 4 << 20
 )
 
 // noSlot is the slot below a magazine that has no room.
