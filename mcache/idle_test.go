@@ -1,6 +1,7 @@
 package mcache_test
 
 import (
+	"runtime"
 	"sync/atomic"
 	"testing"
 
@@ -52,7 +53,8 @@ func TestParkedCachesComeBack(t *testing.T) {
 	r.heap.OnStir(func() { stirred.Add(1) })
 	require.True(t, r.Parked(), "no caches")
 	var live []block
-	for len(r.Hoards()) < 4 {
+	owners := runtime.GOMAXPROCS(0) // one, where there is one thread
+	for len(r.Hoards()) < owners {
 		live = append(live, r.hoard(4)...)
 	}
 	require.False(t, r.Parked())
@@ -73,7 +75,7 @@ func TestParkedCachesComeBack(t *testing.T) {
 		r.mustFree(b)
 		r.verify(live)
 	}
-	require.Len(t, r.Hoards(), 4, "no cache is made anew")
+	require.Len(t, r.Hoards(), owners, "no cache is made anew")
 	for _, b := range live {
 		r.mustFree(b)
 	}
@@ -123,6 +125,7 @@ func TestParkUnderLoad(t *testing.T) {
 		default:
 			r.Park()
 			r.Rest()
+			runtime.Gosched() // nothing else lets the others go on where there is one thread
 		}
 	}
 }
