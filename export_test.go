@@ -10,3 +10,10 @@ func (h *Heap) Watch(r Rule) (look func(now time.Time), err error) {
 	}
 	return w.look, nil
 }
+
+// Drained returns how long failing allocations have emptied caches.
+func (h *Heap) Drained() time.Duration {
+	h.drains.mu.Lock()
+	defer h.drains.mu.Unlock()
+	return h.drains.spent
+}

@@ -30,6 +30,7 @@ type Heap struct {
 	soft    int64 // Options.SoftLimit
 	onLimit func(need int) (freed bool)
 	asking  asking
+	drains  drains
 }
 
 // Options say how a heap is made. The zero Options are good defaults.

@@ -53,10 +53,18 @@ func setLimit(b *mheap.Budget, limit, soft int64) (old int64) {
 	return int64(b.SetLimit(uint64(limit), uint64(soft)))
 }
 
-// giveBack releases up to n bytes, and returns how many. If there are fewer, it waits for those that others
-// are giving back.
+// giveBack releases up to n bytes, and returns how many, after a drain if there are fewer.
 func (h *Heap) giveBack(n uint64) uint64 {
-	released := uint64(h.Release(int(min(n, math.MaxInt))))
+	if h.pages.Usage().FreePages < n {
+		h.drain(true)
+	}
+	return h.releasePages(n)
+}
+
+// releasePages releases up to n bytes, and returns how many. If there are fewer, it waits for those that others
+// are giving back.
+func (h *Heap) releasePages(n uint64) uint64 {
+	released := uint64(h.pages.Release(uintptr(min(n, math.MaxInt))))
 	if released < n {
 		h.pages.Settle()
 	}
@@ -87,15 +95,15 @@ func (h *Heap) relieve(n uintptr, alloc func() (uintptr, error), err error) (uin
 	if metadata, _ := h.pages.Meta().Backed(); !b.Admits(uint64(n) + metadata) {
 		return 0, err
 	}
-	h.pages.Release(uintptr(min(b.AboveLimit(need), math.MaxInt)))
+	h.releasePages(b.AboveLimit(need))
 	h.pages.Settle()
 	p, err := alloc()
-	for range maxAsks {
+	for asked := range maxAsks {
 		if err == nil || !errors.Is(err, ErrLimit) {
 			return p, err
 		}
-		h.caches.Drain()
-		h.giveBack(b.AboveLimit(need))
+		h.drain(asked > 0 || h.onLimit == nil)
+		h.releasePages(b.AboveLimit(need))
 		giveBackAll(mheap.Process.AboveLimit(need))
 		if p, err = alloc(); err == nil || !h.ask(int(max(uint64(n), b.AboveLimit(uint64(n))))) {
 			return p, err

@@ -1,0 +1,44 @@
+package spanheap
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// drains paces what allocations do that fail: to empty the caches stops the world, and the goroutines that
+// are at work fill them again, so that who fails again and again would stop the others most of the time.
+// Drains take a twentieth of the time at most; who comes too early waits.
+type drains struct {
+	begun atomic.Uint64
+	mu    sync.Mutex    // guards what follows, and is held while a drain goes on
+	next  time.Time     // when there may be another
+	spent time.Duration // in all
+}
+
+// drainShare is how long the pause behind a drain is, in times of how long the drain took.
+const drainShare = 19
+
+// drain gives back what caches hold. It is enough if another goroutine has done so, from beginning to end,
+// since the caller came. A caller who does not wait does nothing where he would have to.
+func (h *Heap) drain(wait bool) {
+	d, came := &h.drains, h.drains.begun.Load()
+	if !wait && !d.mu.TryLock() {
+		return
+	}
+	if wait {
+		d.mu.Lock()
+	}
+	defer d.mu.Unlock()
+	pause := time.Until(d.next)
+	if d.begun.Load() > came || !wait && pause > 0 {
+		return
+	}
+	time.Sleep(pause)
+	d.begun.Add(1)
+	began := time.Now()
+	h.caches.Drain()
+	end := time.Now()
+	d.spent += end.Sub(began)
+	d.next = end.Add(drainShare * end.Sub(began))
+}

@@ -1,0 +1,47 @@
+package spanheap_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/spanheap/spanheap"
+	"github.com/stretchr/testify/require"
+)
+
+// One goroutine fails at the limit again and again, while another works. The caches of the latter are
+// taken away from it a small part of the time only.
+func TestFailuresLeaveTheOthersTheirTime(t *testing.T) {
+	h := newLimited(t, spanheap.Options{Limit: 8 << 20})
+	blocks := fillUp(t, h, 64<<10)
+	for _, b := range blocks[:10] {
+		h.Free(b)
+	}
+	blocks = blocks[10:]
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				h.Free(must(h.AllocUninit(64)))
+			}
+		}
+	}()
+	began, drained := time.Now(), h.Drained()
+	for range 50 {
+		_, err := h.AllocUninit(1 << 20)
+		require.ErrorIs(t, err, spanheap.ErrLimit)
+	}
+	draining := h.Drained() - drained
+	took := time.Since(began)
+	close(stop)
+	<-stopped
+	require.NotZero(t, draining)
+	require.LessOrEqual(t, draining, took/19)
+	for _, b := range blocks {
+		h.Free(b)
+	}
+	closeEmpty(t, h)
+}
