@@ -74,10 +74,14 @@ func (h *Heap) freeLarge(p, n uintptr) bool {
 			if mheap.SlotState(state) == mheap.Live && n <= length && length <= mcache.MaxCachedLarge && c.HasRoomLarge(length) {
 				raceFree(p, n)
 				won := mheap.FreeSlot(state)
-				if won {
+				kept := won && span.Bytes() == length // or it was reallocated meanwhile
+				if kept {
 					c.PushLarge(p, state, length, n)
 				}
 				h.caches.Leave(c)
+				if won && !kept {
+					h.caches.FreeLarge(span, min(n, span.Bytes()))
+				}
 				if !won {
 					panic(misuse("Free", DoubleFree, p))
 				}
