@@ -3,6 +3,7 @@ package spanheap
 import (
 	"runtime"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/spanheap/spanheap/internal/lockrank"
@@ -22,6 +23,7 @@ type scavenger struct {
 	clock  scavenge.Clock
 	paused time.Duration // until then no work is done
 	bell   chan struct{} // has room for one ring
+	worked atomic.Int64  // nanoseconds
 
 	mu      lockrank.Mutex // guards what follows
 	heaps   []*Heap
@@ -73,6 +75,10 @@ func (s *scavenger) wake() {
 	}
 }
 
+// ScavengeTime returns how long the process's scavenger has worked, in all: at most a hundredth of the time of
+// all CPUs that GOMAXPROCS allows. What Release and allocations at a limit give back is not in it.
+func ScavengeTime() time.Duration { return time.Duration(background.worked.Load()) }
+
 func (s *scavenger) run() {
 	timer := time.NewTimer(0)
 	timer.Stop()
@@ -119,7 +125,8 @@ func (s *scavenger) round(heaps []*Heap) time.Duration {
 		now = s.clock.Now()
 		worked += min(now-before, mostWork)
 	}
-	s.paused = now + worked*(share-1)/time.Duration(runtime.GOMAXPROCS(0))
+	s.worked.Add(int64(worked))
+	s.paused = now + worked*share/time.Duration(runtime.GOMAXPROCS(0))
 	if due == forever {
 		return forever
 	}

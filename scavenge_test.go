@@ -350,3 +350,20 @@ func TestScavengingLeavesBlocksAlone(t *testing.T) {
 	}
 	s.free(blocks)
 }
+
+// What the scavenger works is known, and is within its share.
+func TestScavengeTime(t *testing.T) {
+	h, err := NewHeap(Options{Scavenge: Decay(0)})
+	require.NoError(t, err)
+	start, before := time.Now(), ScavengeTime()
+	for ScavengeTime() == before {
+		b, err := h.Alloc(1 << 20)
+		require.NoError(t, err)
+		h.Free(b)
+		runtime.Gosched()
+	}
+	worked := ScavengeTime() - before
+	require.Positive(t, worked)
+	require.Less(t, worked, time.Since(start))
+	require.NoError(t, h.Close())
+}

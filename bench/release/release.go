@@ -1,6 +1,7 @@
 // Package release measures what giving memory back costs those who allocate meanwhile: the latency of
 // Heap.Alloc beside a goroutine that allocates, frees and calls Heap.Release, and beside one that does
-// the same without Release. The two take turns on one heap, so that both meet the same machine.
+// the same without Release, the two in turns on one heap, so that both meet the same machine; and what the
+// scavenger takes of the CPUs.
 package release
 
 import (
@@ -80,10 +81,7 @@ type allocator struct {
 
 func newAllocator(heap *spanheap.Heap) (*allocator, error) {
 	a := &allocator{heap: heap, blocks: make([][]byte, liveBlocks), random: 88172645463325252}
-	octaves := math.Log2(largest / smallest)
-	for i := range a.sizes {
-		a.sizes[i] = int(smallest * math.Exp2((float64(i)+0.5)/float64(len(a.sizes))*octaves))
-	}
+	a.drawSizes()
 	for i := range a.blocks {
 		var err error
 		if a.blocks[i], err = heap.Alloc(a.size()); err != nil {
@@ -91,6 +89,13 @@ func newAllocator(heap *spanheap.Heap) (*allocator, error) {
 		}
 	}
 	return a, nil
+}
+
+func (a *allocator) drawSizes() {
+	octaves := math.Log2(largest / smallest)
+	for i := range a.sizes {
+		a.sizes[i] = int(smallest * math.Exp2((float64(i)+0.5)/float64(len(a.sizes))*octaves))
+	}
 }
 
 func (a *allocator) size() int {

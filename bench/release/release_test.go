@@ -26,3 +26,11 @@ func TestLatenciesAreQuantiles(t *testing.T) {
 	}
 	require.Equal(t, Latencies{1001, 500, 990, 999, 1000}, newLatencies(calls))
 }
+
+func TestTheScavengerWorksUnderLoad(t *testing.T) {
+	s, err := MeasureScavenger(200 * time.Millisecond)
+	require.NoError(t, err)
+	require.Positive(t, s.Share)
+	require.Less(t, s.Share, 1.0)
+	require.Positive(t, s.Given)
+}

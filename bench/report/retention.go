@@ -103,6 +103,7 @@ func retentionTargets(o *suite.Outcome) []Target {
 		{Work: "75 % of mixed blocks freed, resident after the wait: spanheap / best native", Must: 1, Aim: 0.9},
 		{Work: "all mixed blocks freed, MB resident after the wait", Must: 10, Aim: 5},
 		{Work: "p99.9 of Alloc: beside Release / without", Must: 1.1, Aim: 1},
+		{Work: "scavenger under load, % of all CPUs' time", Must: 1, Aim: 0.5},
 	}
 	for i := range targets {
 		targets[i].Expected = 1
@@ -119,6 +120,9 @@ func retentionTargets(o *suite.Outcome) []Target {
 	}
 	if len(o.Release) == 2 {
 		targets[3].reach(overRounds(o.Release[1].P999, o.Release[0].P999), true)
+	}
+	if o.Scavenger != nil {
+		targets[4].reach(100*o.Scavenger.Median, true)
 	}
 	return targets
 }

@@ -39,6 +39,12 @@ func (s *Suite) releaseTasks() (tasks []*task, fill func(*Outcome)) {
 			}
 			out.Release = append(out.Release, ReleaseRow{row.beside, of("p50"), of("p99"), of("p999"), of("last")})
 		}
+		var shares []float64
+		for _, l := range measured {
+			shares = append(shares, l["scavenger-share"])
+		}
+		share := NewSpread(shares)
+		out.Scavenger = &share
 	}
 	if s.Retain == 0 || !s.wants("release") {
 		return nil, fill
@@ -48,7 +54,7 @@ func (s *Suite) releaseTasks() (tasks []*task, fill func(*Outcome)) {
 		name: "release",
 		do: func(ctx context.Context) error {
 			about := releaseTime * s.Time
-			l, err := worker.measure(ctx, worker.program(false), about, []string{"quiet-p999", "beside-p999"}, "release", milliseconds(about))
+			l, err := worker.measure(ctx, worker.program(false), about, []string{"quiet-p999", "beside-p999", "scavenger-share"}, "release", milliseconds(about))
 			if err == nil {
 				measured = append(measured, l)
 			}

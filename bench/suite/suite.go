@@ -38,7 +38,8 @@ type Outcome struct {
 	Collector []CollectorReport `json:"collector,omitempty"`
 	Retention []RetentionRow    `json:"retention,omitempty"`
 	Release   []ReleaseRow      `json:"release,omitempty"`
-	Rounds    int               `json:"rounds"` // that were completed
+	Scavenger *Spread           `json:"scavenger,omitempty"` // its share of all CPUs' time, under load
+	Rounds    int               `json:"rounds"`              // that were completed
 	Notes     []string          `json:"notes,omitempty"`
 }
 

@@ -39,7 +39,7 @@ func TestMain(m *testing.M) {
 		os.Exit(0)
 	}
 	if len(os.Args) > 2 && os.Args[1] == "release" {
-		fmt.Println("quiet-calls=9 quiet-p50=1 quiet-p99=2 quiet-p999=3 quiet-last=4 beside-calls=9 beside-p50=5 beside-p99=6 beside-p999=7 beside-last=8")
+		fmt.Println("quiet-calls=9 quiet-p50=1 quiet-p99=2 quiet-p999=3 quiet-last=4 beside-calls=9 beside-p50=5 beside-p99=6 beside-p999=7 beside-last=8 scavenger-share=0.005")
 		os.Exit(0)
 	}
 	os.Exit(m.Run())
@@ -167,6 +167,7 @@ func TestAllocBesideReleaseIsMeasuredInEveryRound(t *testing.T) {
 	require.Equal(t, []float64{3, 3}, out.Release[0].P999.Values)
 	require.Equal(t, BesideReleases, out.Release[1].Beside)
 	require.Equal(t, 7.0, out.Release[1].P999.Median)
+	require.Equal(t, 0.005, out.Scavenger.Median)
 }
 
 func TestFindTracesWantsTraces(t *testing.T) {

@@ -81,7 +81,11 @@ func measure(args []string) (line string, err error) {
 		return fmt.Sprintf("later=%d", r.Later), err
 	case args[0] == "release" && len(numbers) == 1:
 		r, err := release.Measure(about)
-		return latencies("quiet", r.Quiet) + " " + latencies("beside", r.Beside) + fmt.Sprintf(" released=%d", r.Released), err
+		if err != nil {
+			return "", err
+		}
+		s, err := release.MeasureScavenger(about)
+		return latencies("quiet", r.Quiet) + " " + latencies("beside", r.Beside) + fmt.Sprintf(" released=%d scavenger-share=%.6f scavenger-gave=%d", r.Released, s.Share, s.Given), err
 	}
 	return "", errUsage
 }
