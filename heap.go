@@ -194,11 +194,12 @@ func (h *Heap) Close() error {
 // Release gives n bytes of free memory back to the operating system, now, whatever Options.Scavenge says, or
 // what there is of it, and returns how many bytes it gave: more than n by what it does not cut, stretches of
 // 64 KiB and physical pages. When the free pages do not make up n bytes, the free slots in the caches are
-// collected first.
+// collected first. A closed heap has none.
 func (h *Heap) Release(n int) int {
-	if n <= 0 {
+	if n <= 0 || !h.readable() {
 		return 0
 	}
+	defer h.readers.RUnlock()
 	if u := h.pages.Usage(); u.FreePages < uint64(n) {
 		h.caches.Drain()
 	}

@@ -73,7 +73,7 @@ func (h *Heap) WriteHeapProfile(w io.Writer) error {
 	if h.closed.Load() {
 		return fmt.Errorf("spanheap: heap profile: %w", ErrClosed)
 	}
-	return h.ReadProfile().Write(w)
+	return ReadProfileOf(h).Write(w)
 }
 
 // CutProfile ends an epoch of the heap's profile and begins the next. What it writes to w, unless that is

@@ -3,7 +3,7 @@ package spanheap
 import "sync"
 
 // Looking at heaps that somebody else made: reports, metrics and pages do, and know nothing of their ends.
-// What only reads a heap holds off its Close for that long.
+// What reads a heap, or gives its free memory back, holds off its Close for that long.
 
 // readers are those who look at a heap; Close waits for them. Whoever is one calls nobody who may close
 // the heap.
@@ -16,7 +16,7 @@ func (r *readers) wait() {
 }
 
 // Heaps returns the open heaps, by their numbers. Others may close them meanwhile: Stats, Spans, ReadMetrics
-// and profiles of a closed heap are empty, and its other methods are not to be called.
+// and profiles of a closed heap are empty, Release gives nothing back, and its other methods are not to be called.
 func Heaps() (open []*Heap) {
 	for i := range registry.heaps {
 		if h := registry.heaps[i].Load(); h != nil {

@@ -27,25 +27,15 @@ type profilePart struct {
 }
 
 // ReadProfile returns the profile of all open heaps at this moment. It is what WriteHeapProfile writes.
-func ReadProfile() *Profile {
-	p := newProfile()
-	for _, h := range Heaps() {
-		p.add(h)
+func ReadProfile() *Profile { return ReadProfileOf(Heaps()...) }
+
+// ReadProfileOf returns the profile of the heaps at this moment. A closed heap's part is empty.
+func ReadProfileOf(heaps ...*Heap) *Profile {
+	p := &Profile{taken: time.Now(), rate: ProfileRate()}
+	for _, h := range heaps {
+		p.parts = append(p.parts, profilePart{h, h.notes.sampled()})
 	}
 	return p
-}
-
-// ReadProfile returns the profile of the heap at this moment; that of a closed heap is empty.
-func (h *Heap) ReadProfile() *Profile {
-	p := newProfile()
-	p.add(h)
-	return p
-}
-
-func newProfile() *Profile { return &Profile{taken: time.Now(), rate: ProfileRate()} }
-
-func (p *Profile) add(h *Heap) {
-	p.parts = append(p.parts, profilePart{h, h.notes.sampled()})
 }
 
 // Since returns what p has beyond before, which was read earlier: allocations in between, and in use what

@@ -48,7 +48,7 @@ func TestAProfileOfTheTimeBetween(t *testing.T) {
 	require.NoError(t, late.Since(early).WriteText(&text))
 	require.Contains(t, text.String(), "in use: -4 blocks, -400 bytes, wasting -48; allocated: 0 blocks, 0 bytes; class 9\n")
 	text.Reset()
-	require.NoError(t, h.ReadProfile().WriteText(&text))
+	require.NoError(t, spanheap.ReadProfileOf(h).WriteText(&text))
 	first, second, _ := strings.Cut(text.String(), "class large")
 	require.Contains(t, first, "in use: 1 blocks, 100000 bytes, wasting 6496; allocated: 1 blocks, 100000 bytes; ")
 	require.Contains(t, second, "in use: 6 blocks, 600 bytes, wasting 72; allocated: 10 blocks, 1000 bytes; class 9\n")

@@ -4,8 +4,13 @@ import (
 	"fmt"
 	"iter"
 
+	"github.com/spanheap/spanheap/arena"
 	"github.com/spanheap/spanheap/mheap"
 )
+
+// ArenaBytes is the size of an arena, and what its address is a multiple of: 64 MiB, and 4 MiB where address
+// space is scarce.
+const ArenaBytes = arena.Size
 
 // Span is a stretch of a heap's address space: what one place of it is used for. Spans, free pages, pages
 // given back and address space never used, one behind the other, are all of the heap's arenas.

@@ -1,0 +1,48 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/spanheap/spanheap"
+	"github.com/spanheap/spanheap/heapz"
+)
+
+// servePages runs the built-in load on two heaps, stops the one at its peak and the other at its end, and
+// serves the pages about them on the address until the context is done.
+func servePages(ctx context.Context, s streams, address string, requests int) error {
+	return onFreshHeap("busy", func(busy *spanheap.Heap) error {
+		return onFreshHeap("calm", func(calm *spanheap.Heap) error {
+			if err := newService(busy, requests).serve(); err != nil {
+				return err
+			}
+			service := newService(calm, requests)
+			if err := service.serve(); err != nil {
+				return err
+			}
+			service.calmDown()
+			return serve(ctx, s, address)
+		})
+	})
+}
+
+func serve(ctx context.Context, s streams, address string) error {
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return err
+	}
+	mux := http.NewServeMux()
+	heapz.Register(mux)
+	mux.Handle("GET /{$}", http.RedirectHandler(heapz.Path, http.StatusFound))
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	defer context.AfterFunc(ctx, func() { server.Close() })()
+	fmt.Fprintf(s.out, "http://%s%s\n", listener.Addr(), heapz.Path)
+	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
