@@ -20,22 +20,22 @@ const (
 type mapKind uint8
 
 const (
-	mapFree mapKind = iota
+	mapSmall mapKind = iota // a span whose live slots are below a quarter of all; then below half, three quarters, and the rest
+	mapLarge mapKind = iota + 3
+	mapFree
 	mapReleased
 	mapUntouched
-	mapLarge
-	mapSmall // a span whose live slots are below a quarter of all; below half, three quarters, and the rest
-	mapKinds = mapSmall + 4
+	mapKinds
 )
 
 // legend is a kind's colour and meaning.
 type legend struct{ Kind, Name string }
 
 var mapLegend = []legend{
-	mapSmall:     {"small1", "small blocks, spans under a quarter live"},
-	mapSmall + 1: {"small2", "under a half"},
+	mapSmall:     {"small1", "small blocks, under a quarter live"},
+	mapSmall + 1: {"small2", "under half"},
 	mapSmall + 2: {"small3", "under three quarters"},
-	mapSmall + 3: {"small4", "and up to all"},
+	mapSmall + 3: {"small4", "more"},
 	mapLarge:     {"large", "large blocks"},
 	mapFree:      {"free", "free pages"},
 	mapReleased:  {"released", "given back"},

@@ -9,7 +9,8 @@ import (
 
 // Figures as people read them. In a page each stands in a data element that has the exact number.
 
-// size returns n bytes in the largest unit they make one of, to three figures.
+// size returns n bytes in the largest unit they make one of, to three figures, or without a fraction if they
+// have none.
 func size(n uint64) string {
 	if n < 1<<10 {
 		return fmt.Sprintf("%d B", n)
@@ -20,6 +21,9 @@ func size(n uint64) string {
 		unit++
 	}
 	digits := max(0, 2-int(math.Log10(v)))
+	if v == math.Trunc(v) {
+		digits = 0
+	}
 	return strconv.FormatFloat(v, 'f', digits, 64) + " " + "KMGTPE"[unit:unit+1] + "iB"
 }
 
@@ -30,6 +34,14 @@ func count(n uint64) string {
 		digits = digits[:i] + "," + digits[i:]
 	}
 	return digits
+}
+
+// plural returns the count with the noun.
+func plural(n int, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return count(uint64(n)) + " " + noun
 }
 
 // percent returns the part of the whole, or a dash when there is no whole.
@@ -48,7 +60,7 @@ var functions = template.FuncMap{
 	"sum":     func(a, b uint64) uint64 { return a + b },
 
 	"unsigned": func(n int64) uint64 { return uint64(n) },
-	"len64":    func(arenas []ArenaUse) uint64 { return uint64(len(arenas)) },
+	"plural":   plural,
 	"tab":      newTab,
 	"pair":     func(title string, rows []Stretches) any { return stretchTable{title, rows} },
 }

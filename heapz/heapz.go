@@ -89,10 +89,10 @@ func sleep(ctx context.Context, d time.Duration) error {
 
 // wantsJSON tells whether the request is for a table's figures alone.
 func (q query) wantsJSON(r *http.Request) (bool, error) {
-	suffix := strings.HasSuffix(r.URL.Path, ".json")
+	if !q.Has("format") {
+		return strings.HasSuffix(r.URL.Path, ".json"), nil
+	}
 	switch format := q.Get("format"); format {
-	case "":
-		return suffix, nil
 	case "json":
 		return true, nil
 	case "html":

@@ -36,6 +36,7 @@ func overview(w http.ResponseWriter, r *http.Request) error {
 		HeapRows           []heapRow
 		Classes            []classRow
 		MoreClasses        int
+		Arenas             int
 	}{
 		Report:      all,
 		Backed:      backedColumns(all.Total),
@@ -45,6 +46,7 @@ func overview(w http.ResponseWriter, r *http.Request) error {
 		HeapRows:    heapRows(all.Heaps),
 		Classes:     classRows(worst[:len(worst)-more]),
 		MoreClasses: more,
+		Arenas:      int(all.Total.Arenas),
 	})
 }
 
