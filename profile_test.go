@@ -32,13 +32,16 @@ func valuesIn(t *testing.T, p *spanheap.Profile, heap string) (sums [5]int64) {
 func TestAProfileOfTheTimeBetween(t *testing.T) {
 	profileRate(t, 1)
 	h := newHeap(t)
-	old := fillCache(h) // ten blocks of 100 bytes, in slots of 112
+	var old [][]byte
+	for range 10 {
+		old = append(old, alloc(t, h, 100)) // in slots of 112
+	}
 	early := spanheap.ReadProfile()
 	require.Equal(t, [5]int64{10, 1000, 10, 1000, 120}, valuesIn(t, early, t.Name()))
 	for _, b := range old[:4] {
 		h.Free(b)
 	}
-	fillIndex(h)
+	alloc(t, h, 100_000)
 	late := spanheap.ReadProfile()
 	require.Equal(t, [5]int64{10, 1000, 10, 1000, 120}, valuesIn(t, early, t.Name()), "a profile does not change")
 	require.Equal(t, [5]int64{1, 100_000, 1 - 4, 100_000 - 400, 6496 - 48}, valuesIn(t, late.Since(early), t.Name()))
@@ -52,7 +55,7 @@ func TestAProfileOfTheTimeBetween(t *testing.T) {
 	first, second, _ := strings.Cut(text.String(), "class large")
 	require.Contains(t, first, "in use: 1 blocks, 100000 bytes, wasting 6496; allocated: 1 blocks, 100000 bytes; ")
 	require.Contains(t, second, "in use: 6 blocks, 600 bytes, wasting 72; allocated: 10 blocks, 1000 bytes; class 9\n")
-	require.Contains(t, second, "spanheap_test.fillCache")
+	require.Contains(t, second, "spanheap_test.TestAProfileOfTheTimeBetween")
 
 	require.NoError(t, h.Close())
 	require.Equal(t, [5]int64{}, valuesIn(t, spanheap.ReadProfile().Since(early), t.Name()), "a closed heap has no part")

@@ -70,7 +70,7 @@ func (t *HeapArenas) add(s spanheap.Span) {
 	live := uint64(s.Live) * s.Size
 	for addr, left := s.Addr, s.Bytes; left > 0; {
 		base := addr &^ (spanheap.ArenaBytes - 1)
-		n := min(left, uint64(base-addr)+spanheap.ArenaBytes)
+		n := min(left, uint64(base+spanheap.ArenaBytes-addr))
 		if last := len(t.Arenas) - 1; last < 0 || t.Arenas[last].Addr != base {
 			t.Arenas = append(t.Arenas, ArenaUse{Addr: base})
 		}

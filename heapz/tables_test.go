@@ -118,7 +118,7 @@ func TestArenasAgreeWithStats(t *testing.T) {
 	require.Len(t, tables[0].Arenas, int(s.Arenas))
 	var sum heapz.ArenaUse
 	for _, a := range tables[0].Arenas {
-		require.EqualValues(t, spanheap.ArenaBytes, a.Small+a.Large+a.Free+a.Released+a.Untouched)
+		require.Equal(t, uint64(spanheap.ArenaBytes), a.Small+a.Large+a.Free+a.Released+a.Untouched)
 		sum.Small += a.Small
 		sum.Live += a.Live
 		sum.Large += a.Large
