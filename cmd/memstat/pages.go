@@ -13,10 +13,14 @@ import (
 )
 
 // servePages runs the built-in load on two heaps, stops the one at its peak and the other at its end, and
-// serves the pages about them on the address until the context is done.
+// serves the pages about them on the address until the context is done. The heaps give nothing back on their
+// own, so that the pages stay what they are.
 func servePages(ctx context.Context, s streams, address string, requests int) error {
-	return onFreshHeap("busy", func(busy *spanheap.Heap) error {
-		return onFreshHeap("calm", func(calm *spanheap.Heap) error {
+	heap := func(name, purpose string) spanheap.Options {
+		return spanheap.Options{Name: name, Purpose: purpose, Limit: 256 << 20, Scavenge: spanheap.Never()}
+	}
+	return onHeapWith(heap("busy", "a service at its peak"), func(busy *spanheap.Heap) error {
+		return onHeapWith(heap("calm", "the same at its end"), func(calm *spanheap.Heap) error {
 			if err := newService(busy, requests).serve(); err != nil {
 				return err
 			}
