@@ -20,12 +20,14 @@ import (
 type Heap struct {
 	id            uint32    // immutable until Close
 	key           mheap.Key // id's
+	number        uint32    // the id, also after Close
 	name, purpose string
 	closed        atomic.Bool
 	caches        mcache.Set
 	pages         *mheap.Heap
 	notes         notes
 	upkeep        upkeep
+	readers       readers
 
 	soft    int64 // Options.SoftLimit
 	onLimit func(need int) (freed bool)
@@ -89,6 +91,7 @@ const MaxHeaps = 4096
 var registry struct {
 	mu          lockrank.Mutex
 	profileRate uintptr // guarded by mu
+	closed      figures // of closed heaps, what is cumulative; guarded by mu
 	heaps       [MaxHeaps]atomic.Pointer[Heap]
 }
 
@@ -117,7 +120,7 @@ func newHeap(o Options, space *arena.Space, metadata arena.System) (*Heap, error
 		if registry.heaps[id].Load() != nil {
 			continue
 		}
-		h := &Heap{id: uint32(id), key: mheap.KeyOf(uint32(id)), name: o.Name, purpose: o.Purpose, pages: mheap.New(uint32(id), space, metadata)}
+		h := &Heap{id: uint32(id), key: mheap.KeyOf(uint32(id)), number: uint32(id), name: o.Name, purpose: o.Purpose, pages: mheap.New(uint32(id), space, metadata)}
 		if h.name == "" {
 			h.name = fmt.Sprintf("heap %d", id)
 		}
@@ -176,8 +179,10 @@ func (h *Heap) Close() error {
 		return fmt.Errorf("spanheap: %w", ErrClosed)
 	}
 	background.remove(h)
+	h.readers.wait()
 	registry.mu.Lock() // whoever goes through all heaps is done with this one
 	defer registry.mu.Unlock()
+	registry.closed.bury(h.figures())
 	h.notes.drop()
 	h.caches.Close()
 	h.pages.Close()
@@ -189,11 +194,12 @@ func (h *Heap) Close() error {
 // Release gives n bytes of free memory back to the operating system, now, whatever Options.Scavenge says, or
 // what there is of it, and returns how many bytes it gave: more than n by what it does not cut, stretches of
 // 64 KiB and physical pages. When the free pages do not make up n bytes, the free slots in the caches are
-// collected first.
+// collected first. A closed heap has none.
 func (h *Heap) Release(n int) int {
-	if n <= 0 {
+	if n <= 0 || !h.readable() {
 		return 0
 	}
+	defer h.readers.RUnlock()
 	if u := h.pages.Usage(); u.FreePages < uint64(n) {
 		h.caches.Drain()
 	}

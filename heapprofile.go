@@ -49,15 +49,7 @@ func ProfileRate() int {
 }
 
 // WriteHeapProfile writes the profile of all open heaps. See Heap.WriteHeapProfile.
-func WriteHeapProfile(w io.Writer) error {
-	var samples []pprofproto.Sample
-	for i := range registry.heaps {
-		if h := registry.heaps[i].Load(); h != nil {
-			samples = append(samples, h.samples(h.notes.sampled())...)
-		}
-	}
-	return writeProfile(w, samples)
-}
+func WriteHeapProfile(w io.Writer) error { return ReadProfile().Write(w) }
 
 // WriteHeapProfile writes which code allocated the heap's blocks, for go tool pprof: a gzip'd
 // profile.proto with the sample types
@@ -81,7 +73,7 @@ func (h *Heap) WriteHeapProfile(w io.Writer) error {
 	if h.closed.Load() {
 		return fmt.Errorf("spanheap: heap profile: %w", ErrClosed)
 	}
-	return writeProfile(w, h.samples(h.notes.sampled()))
+	return ReadProfileOf(h).Write(w)
 }
 
 // CutProfile ends an epoch of the heap's profile and begins the next. What it writes to w, unless that is
@@ -136,8 +128,8 @@ func (h *Heap) samples(records []placedCounts) (samples []pprofproto.Sample) {
 	return samples
 }
 
-// blocks returns the whole number of blocks nearest to the sum.
-func blocks(t totals) int64 { return int64((t.blocks + weightOne/2) / weightOne) }
+// blocks returns the whole number of blocks nearest to the sum, which is below 0 in what has gone.
+func blocks(t totals) int64 { return int64(t.blocks+weightOne/2) >> weightBits }
 
 func (h *Heap) labels(size uint8) []pprofproto.Label {
 	labels := []pprofproto.Label{

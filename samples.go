@@ -52,7 +52,10 @@ type sample struct {
 }
 
 // weightOne is the weight of a block that counts for itself alone.
-const weightOne = 1 << 16
+const (
+	weightOne  = 1 << weightBits
+	weightBits = 16
+)
 
 // weightOf returns what a block of n bytes weighs that was sampled with the rate: the reciprocal of the
 // probability with which it was.
@@ -80,6 +83,13 @@ func (s *samples) record(p *place) *record {
 	r := &record{}
 	s.records[*p] = r
 	return r
+}
+
+// minus returns the difference of two counts, whose sums are below 0 where more has gone than come.
+func (c counts) minus(d counts) counts {
+	c.allocated.subtract(d.allocated)
+	c.live.subtract(d.live)
+	return c
 }
 
 // placedCounts are the counts of a place.

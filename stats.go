@@ -62,9 +62,17 @@ type ClassStats struct {
 // allocation, and taken off again by the capacity that a block is freed with; so it is exact while
 // blocks are freed with the capacity they were handed out with, as Free(b[:k]) does and
 // Free(b[:k:k]) does not. All else is counted from spans and slots. Mallocs and Frees are modulo
-// 2^32 on 32-bit systems.
+// 2^32 on 32-bit systems. Those of a closed heap are zero.
 func (h *Heap) Stats() Stats {
-	var s Stats
+	if !h.readable() {
+		return Stats{}
+	}
+	defer h.readers.RUnlock()
+	return h.stats()
+}
+
+// stats is Stats, of a heap that is not closed meanwhile.
+func (h *Heap) stats() (s Stats) {
 	s.add(h.smallStats(mheap.Tiny))
 	for c := uint8(1); c < sizeclass.NumClasses; c++ {
 		s.add(h.smallStats(mheap.ClassOf(c, false), mheap.ClassOf(c, true)))

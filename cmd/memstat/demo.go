@@ -2,10 +2,13 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"math"
+	"os"
+	"os/signal"
 
 	"github.com/spanheap/spanheap"
 )
@@ -14,19 +17,26 @@ import (
 const demoRequests = 50_000
 
 var demoCommand = command{
-	args: "[-json] [-rows N]",
+	args: "[-json] [-rows N] [-http ADDR]",
 	details: `Runs a built-in load, shaped like a service's, on a fresh heap, and prints where the heap's bytes
 are at the load's peak and at its end: a sum that closes over all its address space, the classes
-that waste most, a verdict, and in the end what the kernel says beside it.`,
+that waste most, a verdict, and in the end what the kernel says beside it. With -http it prints nothing of that, but serves
+package heapz's pages about two such heaps, one at the peak and one at the end, until it is interrupted.`,
 	setup: func(flags *flag.FlagSet) action {
 		asJSON := flags.Bool("json", false, jsonFlag)
 		rows := flags.Int("rows", 6, rowsFlag)
+		address := flags.String("http", "", "serve the pages of package heapz on the address `ADDR`, as localhost:6060")
 		return func(s streams, args []string) error {
 			if err := noArguments(args); err != nil {
 				return err
 			}
 			if *rows < 0 {
 				return usagef("-rows %d is negative", *rows)
+			}
+			if *address != "" {
+				ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+				defer stop()
+				return servePages(ctx, s, *address, demoRequests)
 			}
 			d, err := demonstrate(demoRequests)
 			if err != nil {

@@ -141,7 +141,12 @@ func (t team) freeSurvivors() {
 // onFreshHeap calls use with a heap of its own, which it closes. A panic leaves the heap open: its
 // locks may be held.
 func onFreshHeap(name string, use func(*spanheap.Heap) error) error {
-	heap, err := spanheap.NewHeap(spanheap.Options{Name: name})
+	return onHeapWith(spanheap.Options{Name: name}, use)
+}
+
+// onHeapWith is onFreshHeap with the options in the caller's hands.
+func onHeapWith(o spanheap.Options, use func(*spanheap.Heap) error) error {
+	heap, err := spanheap.NewHeap(o)
 	if err != nil {
 		return err
 	}

@@ -4,4 +4,4 @@ package callstack
 
 import "runtime"
 
-func pcs(buf []uintptr) int { return runtime.Callers(2, buf) }
+func pcs(buf []uintptr) int { return runtime.Callers(3, buf) }

@@ -44,9 +44,11 @@ var allowed = map[string][]string{
 	"mcache":          {"mcentral", "mheap", "internal/lockrank"},
 	".":               {"mcache", "mcentral", "mheap", "arena", "sizeclass", "internal/lockrank", "internal/callstack", "internal/debugvar", "internal/pprofproto", "internal/scavenge", sys},
 
+	"heapz": {"."},
+
 	"gen":         {"gen/classes"},
 	"gen/classes": {},
-	"cmd/memstat": {".", "internal/trace", humanize},
+	"cmd/memstat": {".", "heapz", "internal/trace", humanize},
 }
 
 // root is the module's folder, from this one.

@@ -1,0 +1,94 @@
+package heapz
+
+import (
+	"net/http"
+
+	"github.com/spanheap/spanheap"
+)
+
+// HeapArenas is what /arenas.json shows of a heap.
+type HeapArenas struct {
+	ID     int        `json:"id"`
+	Name   string     `json:"name"`
+	Arenas []ArenaUse `json:"arenas"` // by address
+}
+
+// ArenaUse says what the bytes of an arena are used for. Small and large are spans in use.
+type ArenaUse struct {
+	Addr      uintptr `json:"addr"`
+	Small     uint64  `json:"small"`
+	Live      uint64  `json:"live"` // of Small, slots that hold live blocks
+	Large     uint64  `json:"large"`
+	Free      uint64  `json:"free"`
+	Released  uint64  `json:"released"`
+	Untouched uint64  `json:"untouched"`
+}
+
+// arenas is the map of the heaps' address space.
+func arenas(w http.ResponseWriter, r *http.Request) error {
+	q, err := parse(r, "heap", "format")
+	if err != nil {
+		return err
+	}
+	asJSON, err := q.wantsJSON(r)
+	if err != nil {
+		return err
+	}
+	heaps, err := q.heaps()
+	if err != nil {
+		return err
+	}
+	tables := []HeapArenas{}
+	type section struct {
+		HeapArenas
+		Figures   []figure
+		CellBytes uint64
+	}
+	sections := []section{}
+	for _, h := range heaps {
+		m := newArenaMap(h.Stats().Arenas)
+		t := HeapArenas{ID: h.ID(), Name: h.Name(), Arenas: []ArenaUse{}}
+		for s := range h.Spans() {
+			t.add(s)
+			m.add(s)
+		}
+		tables = append(tables, t)
+		sections = append(sections, section{t, m.figures(t.Arenas), m.cellBytes})
+	}
+	if asJSON {
+		return showJSON(w, tables)
+	}
+	return show(w, q, "arenas", "Arenas", struct {
+		Heaps  []section
+		Legend []legend
+		Arena  uint64
+	}{sections, mapLegend, spanheap.ArenaBytes})
+}
+
+// add counts the stretch, which may reach over several arenas.
+func (t *HeapArenas) add(s spanheap.Span) {
+	live := uint64(s.Live) * s.Size
+	for addr, left := s.Addr, s.Bytes; left > 0; {
+		base := addr &^ (spanheap.ArenaBytes - 1)
+		n := min(left, uint64(base+spanheap.ArenaBytes-addr))
+		if last := len(t.Arenas) - 1; last < 0 || t.Arenas[last].Addr != base {
+			t.Arenas = append(t.Arenas, ArenaUse{Addr: base})
+		}
+		a := &t.Arenas[len(t.Arenas)-1]
+		switch {
+		case s.State == spanheap.SpanFree:
+			a.Free += n
+		case s.State == spanheap.SpanReleased:
+			a.Released += n
+		case s.State == spanheap.SpanUntouched:
+			a.Untouched += n
+		case s.Size == 0:
+			a.Large += n
+		default:
+			a.Small += n
+			a.Live += min(live, n)
+			live -= min(live, n)
+		}
+		addr, left = addr+uintptr(n), left-n
+	}
+}
