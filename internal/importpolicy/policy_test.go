@@ -33,6 +33,7 @@ var allowed = map[string][]string{
 	"internal/pprofproto/pprofprototest": {"internal/pprofproto"},
 	"internal/scavenge":                  {},
 	"internal/debugvar":                  {},
+	"internal/statpage":                  {sys},
 	"internal/importpolicy":              {},
 
 	"sizeclass":       {},
@@ -41,11 +42,11 @@ var allowed = map[string][]string{
 	"mheap":           {"sizeclass", "arena", "internal/lockrank"},
 	"mcentral":        {"mheap", "internal/lockrank"},
 	"mcache":          {"mcentral", "mheap", "internal/lockrank"},
-	".":               {"mcache", "mcentral", "mheap", "arena", "sizeclass", "internal/lockrank", "internal/debugvar", "internal/pprofproto", "internal/scavenge", sys},
+	".":               {"mcache", "mcentral", "mheap", "arena", "sizeclass", "internal/lockrank", "internal/debugvar", "internal/pprofproto", "internal/scavenge", "internal/statpage", sys},
 
 	"gen":         {"gen/classes"},
 	"gen/classes": {},
-	"cmd/memstat": {".", "internal/trace", humanize},
+	"cmd/memstat": {".", "internal/statpage", "internal/trace", humanize},
 }
 
 // root is the module's folder, from this one.
