@@ -121,7 +121,7 @@ func TestFilesThatCannotBeReadExitWith1(t *testing.T) {
 func TestHelpTellsAllCommandsAndFlags(t *testing.T) {
 	overview := succeed(t, "", "help")
 	require.Equal(t, overview, succeed(t, "", "-h"))
-	for _, name := range []string{"report", "classes", "waste", "replay"} {
+	for _, name := range []string{"ps", "report", "classes", "waste", "replay"} {
 		require.Contains(t, overview, "memstat "+name)
 		own := succeed(t, "", "help", name)
 		require.Contains(t, own, "usage: memstat "+name+" ")

@@ -34,6 +34,7 @@ var allowed = map[string][]string{
 	"internal/scavenge":                  {},
 	"internal/debugvar":                  {},
 	"internal/statpage":                  {sys},
+	"internal/smaps":                     {},
 	"internal/importpolicy":              {},
 
 	"sizeclass":       {},
@@ -42,11 +43,11 @@ var allowed = map[string][]string{
 	"mheap":           {"sizeclass", "arena", "internal/lockrank"},
 	"mcentral":        {"mheap", "internal/lockrank"},
 	"mcache":          {"mcentral", "mheap", "internal/lockrank"},
-	".":               {"mcache", "mcentral", "mheap", "arena", "sizeclass", "internal/lockrank", "internal/debugvar", "internal/pprofproto", "internal/scavenge", "internal/statpage", sys},
+	".":               {"mcache", "mcentral", "mheap", "arena", "sizeclass", "internal/lockrank", "internal/debugvar", "internal/pprofproto", "internal/scavenge", "internal/smaps", "internal/statpage", sys},
 
 	"gen":         {"gen/classes"},
 	"gen/classes": {},
-	"cmd/memstat": {".", "internal/statpage", "internal/trace", humanize},
+	"cmd/memstat": {".", "internal/smaps", "internal/statpage", "internal/trace", humanize},
 }
 
 // root is the module's folder, from this one.
