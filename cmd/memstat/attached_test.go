@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -198,11 +199,95 @@ func TestWhatCannotBeAttachedTo(t *testing.T) {
 		{[]string{"report", "0"}, exitUsage, `"0" is no number of a process`},
 		{[]string{"report", "x"}, exitUsage, `"x" is no number of a process`},
 		{[]string{"report", "1", "2"}, exitUsage, "it takes one process, not 2"},
-		{[]string{"report", "1073741824"}, exitFailure, "there is no process 1073741824"},
+		{[]string{"report", "1073741824"}, exitFailure, "process 1073741824: there is no such process"},
 	} {
 		code, stdout, stderr := memstat("", c.args...)
 		require.Equal(t, c.code, code)
 		require.Empty(t, stdout)
 		require.Contains(t, stderr, "memstat report: "+c.want)
 	}
+}
+
+func TestAStoppedProcessIsReadAsItWas(t *testing.T) {
+	p := attach(t)
+	p.stop(t)
+	var classes struct {
+		Schema  int
+		PID     int
+		Classes []spanheap.ClassStats
+	}
+	decode(t, succeed(t, "", "classes", "-json", p.pid), &classes)
+	var spans occupancies
+	decode(t, succeed(t, "", "spans", "-json", p.pid), &spans)
+	require.Len(t, classes.Classes, 1)
+	require.Len(t, spans.Classes, 1)
+	c, o := classes.Classes[0], spans.Classes[0]
+	require.EqualValues(t, attachedBlocks/2, c.LiveSlots)
+	require.EqualValues(t, attachedLive, c.Live)
+	require.EqualValues(t, 1024, o.Size)
+	require.Equal(t, c.Spans, o.Spans)
+	require.Equal(t, o.Spans, o.Full+o.QuarterFree+o.HalfFree+o.MostFree+o.NearlyFree+o.Held)
+	require.Positive(t, o.HalfFree+o.MostFree, "every other block was freed")
+	require.Regexp(t, `(?m)^ +32 +1,024 +`+count(c.Spans)+` +500 +488 KiB `, succeed(t, "", "classes", p.pid))
+	require.Regexp(t, `(?m)^ +32 +1,024 +`+count(c.Spans)+` `, succeed(t, "", "spans", p.pid))
+}
+
+func TestTopInAPipe(t *testing.T) {
+	p := attach(t)
+	text := succeed(t, "", "top", "-n", "2", "-interval", "100ms", p.pid)
+	require.Equal(t, 2, strings.Count(text, "Process "+p.pid+", "))
+	require.Equal(t, 2, strings.Count(text, "live 488 KiB in 500 blocks"))
+	require.NotContains(t, text, "\x1b")
+}
+
+func TestTopShowsRates(t *testing.T) {
+	p := attach(t)
+	looks := 0
+	var last topLook
+	shown := top{s: streams{out: io.Discard}}
+	err := follow(p.Process.Pid, 2, 0, clock{sleep: func(time.Duration) {
+		_, err := io.WriteString(p.input, strings.Repeat("\n", 100))
+		require.NoError(t, err)
+		p.until(t, func(l listedProcess) bool { return l.Live == attachedLive-100*attachedSize })
+	}}, func(seen process) error {
+		looks++
+		last = lookAt(seen, shown.before, time.Now())
+		return shown.show(seen)
+	})
+	require.NoError(t, err)
+	require.Equal(t, 2, looks)
+	require.Positive(t, last.Frees)
+	require.Zero(t, last.Mallocs)
+	require.Equal(t, last.rates, last.Rates["32"])
+}
+
+func TestTopEndsWithItsProcess(t *testing.T) {
+	p := attach(t)
+	looks := 0
+	err := follow(p.Process.Pid, 0, time.Second, clock{sleep: func(time.Duration) {
+		require.NoError(t, p.Process.Kill())
+		_ = p.Wait()
+	}}, func(process) error {
+		looks++
+		return nil
+	})
+	require.NoError(t, err)
+	require.Equal(t, 1, looks)
+}
+
+func TestHelpDescribesEveryKeyOfProcesses(t *testing.T) {
+	p := attach(t)
+	commands, statistics, _ := describedKeys(t)
+	class := map[string]bool{}
+	for key := range statistics {
+		switch key {
+		case "name", "size", "spans", "span_bytes", "slots", "live_slots", "live", "rounding", "span_tail", "cached_slots", "central_slots":
+			class[key] = true
+		}
+	}
+	requireDescribed(t, commands["ps -json"], "ps", "-json")
+	requireDescribed(t, union(commands["report -json PID"], statistics), "report", "-json", p.pid)
+	requireDescribed(t, union(commands["spans -json PID"]), "spans", "-json", p.pid)
+	requireDescribed(t, union(commands["classes -json PID"], class), "classes", "-json", p.pid)
+	requireDescribed(t, union(commands["top -json PID"], statistics), "top", "-json", "-n", "1", p.pid)
 }

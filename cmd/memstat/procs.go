@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/spanheap/spanheap/internal/smaps"
 	"github.com/spanheap/spanheap/internal/statpage"
@@ -19,8 +20,10 @@ import (
 
 const procFolder = "/proc"
 
-// errNoProcPage is the error of a process that cannot be attached to.
-var errNoProcPage = errors.New("it has no page of spanheap's: no heap is open, or attach is off")
+var (
+	errNoProcess  = errors.New("there is no such process")
+	errNoProcPage = errors.New("it has no page of spanheap's: no heap is open, or attach is off")
+)
 
 func needsLinux() error {
 	if runtime.GOOS != "linux" {
@@ -43,11 +46,14 @@ func openProcess(pid int) (process, error) {
 	}
 	p := process{pid: pid}
 	if _, err := os.Stat(p.folder()); err != nil {
-		return p, fmt.Errorf("there is no process %d", pid)
+		return p, fmt.Errorf("process %d: %w", pid, errNoProcess)
 	}
 	err := p.read()
-	if errors.Is(err, os.ErrPermission) {
+	switch {
+	case errors.Is(err, os.ErrPermission):
 		err = errors.New("it is another user's, or keeps others from looking into it")
+	case errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ESRCH):
+		err = errNoProcess
 	}
 	if err != nil {
 		return p, fmt.Errorf("process %d: %w", pid, err)
