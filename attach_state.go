@@ -64,7 +64,11 @@ func (s *pageState) add(h *Heap) {
 	s.stats = Stats{}
 	to := &s.heap
 	*to = statpage.Heap{Name: h.name, Purpose: h.purpose, ID: uint64(h.id), Summed: 1, Rows: to.Rows[:0]}
-	h.readStats(&s.stats, func(c classCounts) { to.Rows = append(to.Rows, rowOf(c)) })
+	h.readStats(&s.stats, func(c classCounts) {
+		if c.Spans > 0 {
+			to.Rows = append(to.Rows, rowOf(c))
+		}
+	})
 	fill(to, &s.stats)
 	to.Limit = h.pages.Budget().Limit()
 	if record := s.page.AddHeap(); record != nil {

@@ -103,6 +103,7 @@ func NewHeap(o Options) (*Heap, error) {
 		background.add(h)
 		background.start()
 		attached.start()
+		startTrace()
 	}
 	return h, err
 }

@@ -66,17 +66,19 @@ type ClassStats struct {
 // 2^32 on 32-bit systems.
 func (h *Heap) Stats() Stats {
 	var s Stats
-	h.readStats(&s, func(c classCounts) { s.Classes = append(s.Classes, c.ClassStats) })
+	h.readStats(&s, func(c classCounts) {
+		if c.Spans > 0 {
+			s.Classes = append(s.Classes, c.ClassStats)
+		}
+	})
 	return s
 }
 
-// readStats fills in s but for the classes, of which it calls each for those that hold a span.
+// readStats fills in s but for the classes, of which it calls each.
 func (h *Heap) readStats(s *Stats, each func(classCounts)) {
 	add := func(c classCounts) {
 		s.add(&c)
-		if c.Spans > 0 {
-			each(c)
-		}
+		each(c)
 	}
 	add(h.smallStats(mheap.Tiny))
 	for c := uint8(1); c < sizeclass.NumClasses; c++ {
