@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/spanheap/spanheap"
-	"github.com/spanheap/spanheap/internal/smaps"
 	"github.com/spanheap/spanheap/internal/statpage"
 )
 
@@ -14,16 +13,17 @@ import (
 
 // anatomy is what a process's page and the kernel say together.
 type anatomy struct {
-	Schema         int            `json:"schema"`
-	PID            int            `json:"pid"`
-	Program        string         `json:"program"`
-	Age            float64        `json:"age_seconds"`
-	Goroutines     uint64         `json:"goroutines"`
-	Reconciliation reconciliation `json:"reconciliation"`
-	Verdict        string         `json:"verdict"`
-	Stats          spanheap.Stats `json:"stats"` // of all heaps
-	Heaps          []heapAnatomy  `json:"heaps"`
+	Schema         int             `json:"schema"`
+	PID            int             `json:"pid,omitempty"`
+	Program        string          `json:"program,omitempty"`
+	Age            float64         `json:"age_seconds"`
+	Goroutines     uint64          `json:"goroutines,omitempty"`
+	Reconciliation *reconciliation `json:"reconciliation,omitempty"` // of a local process
+	Verdict        string          `json:"verdict"`
+	Stats          spanheap.Stats  `json:"stats"` // of all heaps
+	Heaps          []heapAnatomy   `json:"heaps"`
 
+	title   string
 	swapped uint64
 }
 
@@ -34,21 +34,16 @@ type heapAnatomy struct {
 	Stats   spanheap.Stats `json:"stats"`
 }
 
-// reportTarget writes the report of the process that is named.
+// reportTarget writes the report of what the arguments name.
 func reportTarget(s streams, args []string, asJSON bool, rows int) error {
-	pid, err := targetPID(args)
+	p, err := lookAt(args)
 	if err != nil {
 		return err
 	}
-	p, err := openProcess(pid)
+	a, err := dissect(p, time.Now())
 	if err != nil {
 		return err
 	}
-	v, err := p.view()
-	if err != nil {
-		return err
-	}
-	a := dissect(p, v, time.Now())
 	if asJSON {
 		return writeJSON(s.out, a)
 	}
@@ -56,18 +51,26 @@ func reportTarget(s streams, args []string, asJSON bool, rows int) error {
 	return err
 }
 
-func dissect(p process, v smaps.View, now time.Time) anatomy {
+func dissect(p sight, now time.Time) (a anatomy, err error) {
 	total := totalOf(p.page)
-	a := anatomy{
-		Schema: schema, PID: p.pid, Program: p.name, Age: age(p.page, now).Seconds(), Goroutines: p.page.Process.Goroutines,
-		Reconciliation: reconcile(p.page, v), Stats: statsOf(&total), Heaps: []heapAnatomy{}, swapped: v.Process.Swapped,
+	a = anatomy{
+		Schema: schema, PID: p.pid, Program: p.program, Age: p.age(now).Seconds(), Goroutines: p.page.Process.Goroutines,
+		Stats: statsOf(&total), Heaps: []heapAnatomy{}, title: p.title,
 	}
-	a.Verdict = a.Reconciliation.verdict(a.Stats.Classes)
+	a.Verdict = verdict(a.Stats)
+	if p.local() {
+		v, err := p.view()
+		if err != nil {
+			return a, err
+		}
+		r := reconcile(p.page, v)
+		a.Reconciliation, a.swapped, a.Verdict = &r, v.Process.Swapped, r.verdict(a.Stats.Classes)
+	}
 	for i := range p.page.Heaps {
 		h := &p.page.Heaps[i]
 		a.Heaps = append(a.Heaps, heapAnatomy{heapName(h), h.Purpose, h.Limit, statsOf(h)})
 	}
-	return a
+	return a, nil
 }
 
 // heapName returns the name of a heap, or what it is the sum of.
@@ -80,9 +83,13 @@ func heapName(h *statpage.Heap) string {
 
 func (a *anatomy) text(rows int) []byte {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "Process %d, %s: %s resident; its page was written %s\n\n", a.PID, a.Program, size(a.Reconciliation.RSS), ago(a.Age))
-	a.Reconciliation.write(&b, a.swapped)
-	fmt.Fprintf(&b, "\nVerdict: %s\n\n", a.Verdict)
+	if r := a.Reconciliation; r != nil {
+		fmt.Fprintf(&b, "%s: %s resident; its page was written %s\n\n", a.title, size(r.RSS), ago(a.Age))
+		r.write(&b, a.swapped)
+		fmt.Fprintf(&b, "\nVerdict: %s\n\n", a.Verdict)
+	} else {
+		fmt.Fprintf(&b, "%s: %s backed\n\n", a.title, size(a.Stats.Backed))
+	}
 	writeHeaps(&b, a.Heaps)
 	fmt.Fprintln(&b)
 	writeReport(&b, "All heaps", a.Stats, rows)

@@ -175,7 +175,7 @@ func TestAReportTakesTheResidentMemoryApart(t *testing.T) {
 	require.Equal(t, "sessions", got.Heaps[0].Purpose)
 	require.EqualValues(t, 1<<30, got.Heaps[0].Limit)
 	requireCloses(t, got.Heaps[0].Stats)
-	requireReconciled(t, got.Reconciliation)
+	requireReconciled(t, *got.Reconciliation)
 	require.NotEmpty(t, got.Verdict)
 
 	text := succeed(t, "", "report", p.pid)
@@ -245,13 +245,13 @@ func TestTopShowsRates(t *testing.T) {
 	looks := 0
 	var last topLook
 	shown := top{s: streams{out: io.Discard}}
-	err := follow(p.Process.Pid, 2, 0, clock{sleep: func(time.Duration) {
+	err := follow(processNumber(p.Process.Pid), 2, 0, clock{sleep: func(time.Duration) {
 		_, err := io.WriteString(p.input, strings.Repeat("\n", 100))
 		require.NoError(t, err)
 		p.until(t, func(l listedProcess) bool { return l.Live == attachedLive-100*attachedSize })
-	}}, func(seen process) error {
+	}}, func(seen sight) error {
 		looks++
-		last = lookAt(seen, shown.before, time.Now())
+		last = newTopLook(seen, shown.before, time.Now())
 		return shown.show(seen)
 	})
 	require.NoError(t, err)
@@ -264,10 +264,10 @@ func TestTopShowsRates(t *testing.T) {
 func TestTopEndsWithItsProcess(t *testing.T) {
 	p := attach(t)
 	looks := 0
-	err := follow(p.Process.Pid, 0, time.Second, clock{sleep: func(time.Duration) {
+	err := follow(processNumber(p.Process.Pid), 0, time.Second, clock{sleep: func(time.Duration) {
 		require.NoError(t, p.Process.Kill())
 		_ = p.Wait()
-	}}, func(process) error {
+	}}, func(sight) error {
 		looks++
 		return nil
 	})

@@ -10,14 +10,16 @@ import (
 
 var classesCommand = command{
 	name:    "classes",
-	args:    "[-json] [PID]",
+	args:    "[-json] [TARGET]",
+	mixed:   true,
 	summary: "the size classes, and the waste that each allows, or has in a process",
 	details: `Prints the table of size classes. A block gets a slot of the smallest class that holds it; a span is
 cut into as many slots as fit, and the tail is what is left of it. The worst waste is the share of a
 span full of the smallest blocks of the class: rounding and tail.
 
-With a PID, of memstat ps: prints what a process has in each class, the most wasteful first. The process
-does nothing for it, and may be stopped. Linux only.`,
+With a TARGET: prints what a process has in each class, the most wasteful first.
+
+` + targets,
 	setup: func(flags *flag.FlagSet) action {
 		asJSON := flags.Bool("json", false, jsonFlag)
 		return func(s streams, args []string) error {
@@ -39,11 +41,7 @@ does nothing for it, and may be stopped. Linux only.`,
 
 // classesOfTarget writes the classes of the process that is named.
 func classesOfTarget(s streams, args []string, asJSON bool) error {
-	pid, err := targetPID(args)
-	if err != nil {
-		return err
-	}
-	p, err := openProcess(pid)
+	p, err := lookAt(args)
 	if err != nil {
 		return err
 	}
@@ -54,7 +52,7 @@ func classesOfTarget(s streams, args []string, asJSON bool) error {
 			Schema  int                   `json:"schema"`
 			PID     int                   `json:"pid"`
 			Classes []spanheap.ClassStats `json:"classes"`
-		}{schema, pid, classes})
+		}{schema, p.pid, classes})
 	}
 	var b bytes.Buffer
 	writeClasses(&b, classes, 0)

@@ -11,14 +11,11 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/spanheap/spanheap/internal/smaps"
 	"github.com/spanheap/spanheap/internal/statpage"
 )
 
 // Processes that carry a page of their heaps' stats, as Linux's /proc shows them. Nothing here needs the
 // process's help: it may be stopped.
-
-const procFolder = "/proc"
 
 var (
 	errNoProcess  = errors.New("there is no such process")
@@ -27,46 +24,34 @@ var (
 
 func needsLinux() error {
 	if runtime.GOOS != "linux" {
-		return fmt.Errorf("attaching to a process needs Linux, this is %s", runtime.GOOS)
+		return fmt.Errorf("to look into another process needs Linux, this is %s", runtime.GOOS)
 	}
 	return nil
 }
 
-// A process is one that has a page.
-type process struct {
-	pid  int
-	name string // of its program
-	page *statpage.Page
-}
+// processNumber is a process of this machine as a target.
+type processNumber int
 
-// openProcess looks at the process with the number.
-func openProcess(pid int) (process, error) {
+func (pid processNumber) look() (sight, error) {
 	if err := needsLinux(); err != nil {
-		return process{}, err
+		return sight{}, err
 	}
-	p := process{pid: pid}
-	if _, err := os.Stat(p.folder()); err != nil {
-		return p, fmt.Errorf("process %d: %w", pid, errNoProcess)
-	}
-	err := p.read()
-	switch {
-	case errors.Is(err, os.ErrPermission):
+	s, err := readProcess(int(pid))
+	if errors.Is(err, os.ErrPermission) {
 		err = errors.New("it is another user's, or keeps others from looking into it")
-	case errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ESRCH):
-		err = errNoProcess
 	}
 	if err != nil {
-		return p, fmt.Errorf("process %d: %w", pid, err)
+		err = fmt.Errorf("process %d: %w", int(pid), err)
 	}
-	return p, nil
+	return s, err
 }
 
 // processes returns all that have a page that can be read, in the order of their numbers.
-func processes() (all []process, err error) {
+func processes() (all []sight, err error) {
 	if err := needsLinux(); err != nil {
 		return nil, err
 	}
-	entries, err := os.ReadDir(procFolder)
+	entries, err := os.ReadDir("/proc")
 	if err != nil {
 		return nil, err
 	}
@@ -75,64 +60,60 @@ func processes() (all []process, err error) {
 		if err != nil {
 			continue
 		}
-		p := process{pid: pid}
-		if p.read() == nil {
-			all = append(all, p)
+		if s, err := readProcess(pid); err == nil {
+			all = append(all, s)
 		}
 	}
-	slices.SortFunc(all, func(a, b process) int { return a.pid - b.pid })
+	slices.SortFunc(all, func(a, b sight) int { return a.pid - b.pid })
 	return all, nil
 }
 
-func (p *process) folder() string { return filepath.Join(procFolder, strconv.Itoa(p.pid)) }
+func folderOf(pid int) string { return filepath.Join("/proc", strconv.Itoa(pid)) }
 
-// read fills in the name and the page.
-func (p *process) read() error {
-	name, err := os.ReadFile(filepath.Join(p.folder(), "comm"))
+// readProcess looks at a process.
+func readProcess(pid int) (sight, error) {
+	s := sight{pid: pid}
+	name, err := os.ReadFile(filepath.Join(folderOf(pid), "comm"))
 	if err != nil {
-		return err
+		return s, ended(err)
 	}
-	p.name = strings.ToValidUTF8(strings.TrimSpace(string(name)), "?")
-	folder := filepath.Join(p.folder(), "fd")
+	s.program = strings.ToValidUTF8(strings.TrimSpace(string(name)), "?")
+	s.title = fmt.Sprintf("Process %d, %s", pid, s.program)
+	s.page, err = readPage(filepath.Join(folderOf(pid), "fd"))
+	return s, err
+}
+
+// readPage returns the page that one of the process's descriptors is.
+func readPage(folder string) (page *statpage.Page, err error) {
 	descriptors, err := os.ReadDir(folder)
 	if err != nil {
-		return err
+		return nil, ended(err)
 	}
 	err = errNoProcPage
 	for _, d := range descriptors {
-		file := filepath.Join(folder, d.Name())
-		link, linkErr := os.Readlink(file)
+		name := filepath.Join(folder, d.Name())
+		link, linkErr := os.Readlink(name)
 		if linkErr != nil || !strings.HasPrefix(link, "/memfd:"+statpage.Name) {
 			continue
 		}
-		if p.page, err = readPage(file); err == nil {
-			return nil
+		file, openErr := os.Open(name)
+		if openErr != nil {
+			err = ended(openErr)
+			continue
+		}
+		page, err = statpage.Read(file)
+		file.Close()
+		if err == nil {
+			return page, nil
 		}
 	}
+	return nil, err
+}
+
+// ended returns errNoProcess for what reading says of a process that is no more.
+func ended(err error) error {
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ESRCH) {
+		return errNoProcess
+	}
 	return err
-}
-
-func readPage(name string) (*statpage.Page, error) {
-	file, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	return statpage.Read(file)
-}
-
-// resident returns how many bytes of the process are in memory, without a look at every mapping.
-func (p *process) resident() uint64 {
-	text, _ := os.ReadFile(filepath.Join(p.folder(), "status"))
-	n, _ := kibibytes(text, "VmRSS:")
-	return n
-}
-
-// view returns what the kernel says of the process and of its heaps' extents.
-func (p *process) view() (smaps.View, error) {
-	extents := make([]smaps.Extent, len(p.page.Extents))
-	for i, e := range p.page.Extents {
-		extents[i] = smaps.Extent(e)
-	}
-	return smaps.Read(p.folder(), extents)
 }

@@ -5,8 +5,6 @@ import (
 	"flag"
 	"fmt"
 	"time"
-
-	"github.com/spanheap/spanheap/internal/statpage"
 )
 
 var psCommand = command{
@@ -54,17 +52,12 @@ type listedProcess struct {
 	Age     float64 `json:"age_seconds"`
 }
 
-func listed(p process, now time.Time) listedProcess {
+func listed(p sight, now time.Time) listedProcess {
 	total := totalOf(p.page)
 	return listedProcess{
-		PID: p.pid, Program: p.name, Heaps: p.page.Process.OpenHeaps, Live: total.Live, Backed: total.Backed,
-		RSS: p.resident(), Age: age(p.page, now).Seconds(),
+		PID: p.pid, Program: p.program, Heaps: p.page.Process.OpenHeaps, Live: total.Live, Backed: total.Backed,
+		RSS: p.resident(), Age: p.age(now).Seconds(),
 	}
-}
-
-// age returns how long ago the page was written.
-func age(p *statpage.Page, now time.Time) time.Duration {
-	return max(now.Sub(p.Process.WrittenAt()), 0)
 }
 
 func (l listing) text() []byte {

@@ -11,6 +11,7 @@ import (
 var spansCommand = command{
 	name:    "spans",
 	args:    "[-json] PID",
+	mixed:   true,
 	summary: "how full the spans of a process are, class by class",
 	details: `Prints for each size class of all heaps of a process how many of its spans have no free slot, how many
 have up to a quarter of their slots free, a half, three quarters, and more, and how many are in the
@@ -19,20 +20,19 @@ The process does nothing for it, and may be stopped. Linux only.`,
 	setup: func(flags *flag.FlagSet) action {
 		asJSON := flags.Bool("json", false, jsonFlag)
 		return func(s streams, args []string) error {
-			pid, err := targetPID(args)
+			p, err := lookAt(args)
 			if err != nil {
 				return err
 			}
-			p, err := openProcess(pid)
-			if err != nil {
-				return err
+			if !p.local() {
+				return fmt.Errorf("%s does not tell how full its spans are; its page spans does", p.title)
 			}
 			total := totalOf(p.page)
 			if !*asJSON {
 				_, err = s.out.Write(spansText(&total))
 				return err
 			}
-			o := occupancies{Schema: schema, PID: pid, Classes: []occupancy{}}
+			o := occupancies{Schema: schema, PID: p.pid, Classes: []occupancy{}}
 			for i := range total.Rows {
 				o.Classes = append(o.Classes, occupancyOf(&total.Rows[i]))
 			}

@@ -13,11 +13,14 @@ import (
 
 var reportCommand = command{
 	name:    "report",
-	args:    "[-json] [-rows N] [PID]",
+	args:    "[-json] [-rows N] [TARGET]",
+	mixed:   true,
 	summary: "what is resident of a process, taken apart; or what heap and kernel say of a load",
-	details: `With a PID, of memstat ps: takes the process's resident memory apart, into what Go and spanheap count and
-all else, says in words what most of it is, and prints the report of its heaps and of their size
-classes. The process does nothing for it, and may be stopped. Linux only.
+	details: `With a TARGET: takes a process's resident memory apart, into what Go and spanheap count and all else, says in
+words what most of it is, and prints the report of its heaps and of their size classes. Handlers do not
+tell what is resident; of them there are the heaps alone.
+
+` + targets + `
 
 Without one: runs the built-in load on a fresh heap, and prints, at the load's peak, at its end and after
 all free memory was released, how much is mapped, backed, given back and never touched: what the heap's

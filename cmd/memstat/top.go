@@ -15,12 +15,14 @@ import (
 
 var topCommand = command{
 	name:    "top",
-	args:    "[-json] [-n N] [-interval D] [-rows N] PID",
+	args:    "[-json] [-n N] [-interval D] [-rows N] TARGET",
+	mixed:   true,
 	summary: "the size classes of a running process, the most wasteful first, as they change",
 	details: `Shows again and again what a process has resident, live and wasted, how many blocks it allocates and frees
 each second, and the size classes of all its heaps that waste most. On a terminal each look replaces the
 one before; elsewhere they follow each other, and with -json each is an object. It ends with the process.
-The process does nothing for it. Linux only.`,
+
+` + targets,
 	setup: func(flags *flag.FlagSet) action {
 		asJSON := flags.Bool("json", false, jsonFlag)
 		looks := flags.Int("n", 0, "end after `N` looks; 0 for no end")
@@ -35,12 +37,12 @@ The process does nothing for it. Linux only.`,
 			case *interval < shortestInterval:
 				return usagef("-interval %v is shorter than %v", *interval, shortestInterval)
 			}
-			pid, err := targetPID(args)
+			seen, err := targetOf(args)
 			if err != nil {
 				return err
 			}
 			t := top{s: s, json: *asJSON, rows: *rows, redraw: isTerminal(s.out) && os.Getenv("TERM") != "dumb"}
-			return follow(pid, *looks, *interval, systemClock, t.show)
+			return follow(seen, *looks, *interval, systemClock, t.show)
 		}
 	},
 }
@@ -48,10 +50,10 @@ The process does nothing for it. Linux only.`,
 // shortestInterval is about how often a process writes its page.
 const shortestInterval = 100 * time.Millisecond
 
-// follow has show look at a process so many times, or without end, until the process ends. That is an error
+// follow has show look at a target so many times, or without end, until the process ends. That is an error
 // only if it was never there.
-func follow(pid, looks int, interval time.Duration, c clock, show func(process) error) error {
-	p, err := openProcess(pid)
+func follow(t target, looks int, interval time.Duration, c clock, show func(sight) error) error {
+	p, err := t.look()
 	if err != nil {
 		return err
 	}
@@ -60,7 +62,7 @@ func follow(pid, looks int, interval time.Duration, c clock, show func(process) 
 			return err
 		}
 		c.sleep(interval)
-		p, err = openProcess(pid)
+		p, err = t.look()
 		if errors.Is(err, errNoProcess) || errors.Is(err, errNoProcPage) {
 			return nil
 		}
@@ -83,12 +85,14 @@ type top struct {
 type topLook struct {
 	Schema  int     `json:"schema"`
 	PID     int     `json:"pid"`
-	Program string  `json:"program"`
+	Program string  `json:"program,omitempty"`
 	Age     float64 `json:"age_seconds"`
-	RSS     uint64  `json:"rss"`
+	RSS     uint64  `json:"rss,omitempty"`
 	rates
 	Stats spanheap.Stats   `json:"stats"`
 	Rates map[string]rates `json:"rates"` // by the class's name
+
+	title string
 }
 
 type rates struct {
@@ -98,8 +102,8 @@ type rates struct {
 
 const home = "\x1b[H\x1b[2J" // the cursor goes to the upper left corner of an empty screen
 
-func (t *top) show(p process) error {
-	l := lookAt(p, t.before, time.Now())
+func (t *top) show(p sight) error {
+	l := newTopLook(p, t.before, time.Now())
 	t.before = p.page
 	if t.json {
 		return writeJSON(t.s.out, l)
@@ -114,12 +118,12 @@ func (t *top) show(p process) error {
 	return err
 }
 
-// lookAt returns a look at the process, whose page was another before, or nil.
-func lookAt(p process, before *statpage.Page, now time.Time) topLook {
+// newTopLook returns a look at what had another page before, or nil.
+func newTopLook(p sight, before *statpage.Page, now time.Time) topLook {
 	total := totalOf(p.page)
 	l := topLook{
-		Schema: schema, PID: p.pid, Program: p.name, Age: age(p.page, now).Seconds(), RSS: p.resident(),
-		Stats: statsOf(&total), Rates: map[string]rates{},
+		Schema: schema, PID: p.pid, Program: p.program, Age: p.age(now).Seconds(), RSS: p.resident(),
+		title: p.title, Stats: statsOf(&total), Rates: map[string]rates{},
 	}
 	if before == nil || before.Process.Written >= p.page.Process.Written {
 		return l
@@ -129,6 +133,9 @@ func lookAt(p process, before *statpage.Page, now time.Time) topLook {
 	rate := func(before, now uint64) float64 { return float64(now-min(before, now)) / seconds }
 	l.rates = rates{rate(old.Mallocs, total.Mallocs), rate(old.Frees, total.Frees)}
 	for i := range total.Rows {
+		if !p.local() {
+			break // handlers do not tell the blocks of each class
+		}
 		row := &total.Rows[i]
 		was := rowOf(&old, row.Class)
 		l.Rates[className(row.Class)] = rates{rate(was.Mallocs, row.Mallocs), rate(was.Frees, row.Frees)}
@@ -148,9 +155,12 @@ func (l *topLook) text(rows int) []byte {
 	var b bytes.Buffer
 	s := &l.Stats
 	waste := s.Backed - min(s.Live, s.Backed)
-	fmt.Fprintf(&b, "Process %d, %s: page written %s\n", l.PID, l.Program, ago(l.Age))
-	fmt.Fprintf(&b, "resident %s, backed %s, live %s in %s blocks, waste %s (%s of backed)\n",
-		size(l.RSS), size(s.Backed), size(s.Live), count(s.LiveBlocks), size(waste), percent(waste, s.Backed))
+	fmt.Fprintf(&b, "%s: written %s\n", l.title, ago(l.Age))
+	if l.RSS > 0 {
+		fmt.Fprintf(&b, "resident %s, ", size(l.RSS))
+	}
+	fmt.Fprintf(&b, "backed %s, live %s in %s blocks, waste %s (%s of backed)\n",
+		size(s.Backed), size(s.Live), count(s.LiveBlocks), size(waste), percent(waste, s.Backed))
 	fmt.Fprintf(&b, "free pages %s, metadata %s, given back %s; %s allocated, %s freed\n\n",
 		size(s.FreePages), size(s.Metadata), size(s.Released), perSecond(l.Mallocs), perSecond(l.Frees))
 	t := newTable(&b, len("large"))
@@ -159,9 +169,12 @@ func (l *topLook) text(rows int) []byte {
 		if rows > 0 && i == rows {
 			break
 		}
-		r := l.Rates[c.Name]
+		allocated, freed := "-", "-"
+		if r, known := l.Rates[c.Name]; known {
+			allocated, freed = perSecond(r.Mallocs), perSecond(r.Frees)
+		}
 		t.row(c.Name, orNothing(c.Size), count(c.Spans), count(c.LiveSlots), size(c.Live), size(wasteOf(c)),
-			percent(wasteOf(c), c.SpanBytes), perSecond(r.Mallocs), perSecond(r.Frees))
+			percent(wasteOf(c), c.SpanBytes), allocated, freed)
 	}
 	t.flush()
 	return b.Bytes()
