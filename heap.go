@@ -106,6 +106,8 @@ func NewHeap(o Options) (*Heap, error) {
 	if err == nil {
 		background.add(h)
 		background.start()
+		attached.start()
+		startTrace()
 	}
 	return h, err
 }
@@ -131,6 +133,11 @@ func newHeap(o Options, space *arena.Space, metadata arena.System) (*Heap, error
 		h.soft, h.onLimit = o.SoftLimit, o.OnLimit
 		setLimit(h.pages.Budget(), o.Limit, o.SoftLimit)
 		h.upkeep.init(h, o.Scavenge)
+		h.pages.OnStir(func() {
+			h.upkeep.stir()
+			attached.stir()
+		})
+		h.pages.OnUse(attached.stir)
 		registry.heaps[id].Store(h)
 		return h, nil
 	}
@@ -187,6 +194,7 @@ func (h *Heap) Close() error {
 	h.caches.Close()
 	h.pages.Close()
 	registry.heaps[h.id].Store(nil)
+	attached.stir()
 	h.id, h.key = MaxHeaps, 0 // no block is of a closed heap, whoever has its number now
 	return nil
 }

@@ -51,8 +51,8 @@ func (v MetricValue) Uint64() uint64 {
 
 // AllMetrics describes the metrics that ReadMetrics reads, in the order of Stats. The slice is the caller's.
 func AllMetrics() []Metric {
-	all := make([]Metric, len(metrics))
-	for i, m := range metrics {
+	all := make([]Metric, len(metricTable))
+	for i, m := range metricTable {
 		all[i] = m.Metric
 		all[i].Kind = MetricUint64
 	}
@@ -137,7 +137,7 @@ type metric struct {
 	of func(*figures) uint64
 }
 
-var metrics = []metric{
+var metricTable = []metric{
 	bytesMetric("live", "What callers asked for, of the blocks that live.", func(f *figures) uint64 { return f.Live }),
 	bytesMetric("rounding", "Slots of live blocks, less what was asked for.", func(f *figures) uint64 { return f.Rounding }),
 	bytesMetric("span-tail", "Ends of spans too short for a slot.", func(f *figures) uint64 { return f.SpanTail }),
@@ -179,8 +179,8 @@ var metricByName = indexMetrics()
 
 func indexMetrics() map[string]*metric {
 	byName := map[string]*metric{}
-	for i := range metrics {
-		byName[metrics[i].Name] = &metrics[i]
+	for i := range metricTable {
+		byName[metricTable[i].Name] = &metricTable[i]
 	}
 	return byName
 }

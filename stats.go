@@ -3,6 +3,7 @@ package spanheap
 import (
 	"strconv"
 
+	"github.com/spanheap/spanheap/mcentral"
 	"github.com/spanheap/spanheap/mheap"
 	"github.com/spanheap/spanheap/sizeclass"
 )
@@ -73,11 +74,25 @@ func (h *Heap) Stats() Stats {
 
 // stats is Stats, of a heap that is not closed meanwhile.
 func (h *Heap) stats() (s Stats) {
-	s.add(h.smallStats(mheap.Tiny))
-	for c := uint8(1); c < sizeclass.NumClasses; c++ {
-		s.add(h.smallStats(mheap.ClassOf(c, false), mheap.ClassOf(c, true)))
+	h.readStats(&s, func(c classCounts) {
+		if c.Spans > 0 {
+			s.Classes = append(s.Classes, c.ClassStats)
+		}
+	})
+	return s
+}
+
+// readStats fills in s but for the classes, of which it calls each.
+func (h *Heap) readStats(s *Stats, each func(classCounts)) {
+	add := func(c classCounts) {
+		s.add(&c)
+		each(c)
 	}
-	s.add(h.largeStats())
+	add(h.smallStats(mheap.Tiny))
+	for c := uint8(1); c < sizeclass.NumClasses; c++ {
+		add(h.smallStats(mheap.ClassOf(c, false), mheap.ClassOf(c, true)))
+	}
+	add(h.largeStats())
 
 	u := h.pages.Usage()
 	s.FreePages = u.FreePages
@@ -90,17 +105,20 @@ func (h *Heap) stats() (s Stats) {
 	s.Untouched = u.Untouched + u.MetadataReserved - u.Metadata
 	s.Reserved = s.Mapped + s.Untouched
 	s.Frees = s.Mallocs - min(s.LiveBlocks, s.Mallocs)
-	return s
 }
 
 // classCounts is a class's part of Stats together with what has no column of its own there.
 type classCounts struct {
 	ClassStats
+	class           uint8 // 0 is tiny
+	isLarge         bool
 	blocks, mallocs uint64
+	full            uint64                       // spans without a free slot
+	roomy           [mcentral.Occupancies]uint64 // spans with free slots, by a quarter of them and more
 }
 
 // add adds a class's columns, if it has any.
-func (s *Stats) add(c classCounts) {
+func (s *Stats) add(c *classCounts) {
 	s.Live += c.Live
 	s.Rounding += c.Rounding
 	s.SpanTail += c.SpanTail
@@ -109,14 +127,14 @@ func (s *Stats) add(c classCounts) {
 	s.Spans += c.Spans
 	s.LiveBlocks += c.blocks
 	s.Mallocs += c.mallocs
-	if c.Spans > 0 {
-		s.Classes = append(s.Classes, c.ClassStats)
-	}
 }
 
 // smallStats counts the span classes of one slot size.
 func (h *Heap) smallStats(classes ...mheap.SpanClass) (c classCounts) {
 	l := classes[0].Layout()
+	if classes[0] != mheap.Tiny {
+		c.class = classes[0].Size()
+	}
 	c.Name = className(classes[0])
 	c.Size = uint64(l.Bytes)
 	for _, class := range classes {
@@ -133,6 +151,10 @@ func (h *Heap) smallStats(classes ...mheap.SpanClass) (c classCounts) {
 		c.CentralSlots += u.InSpans * c.Size
 		c.blocks += u.Blocks
 		c.mallocs += u.Mallocs
+		c.full += u.Full
+		for i, n := range u.Roomy {
+			c.roomy[i] += n
+		}
 	}
 	c.SpanTail = c.SpanBytes - c.Slots*c.Size
 	c.Rounding = c.LiveSlots*c.Size - c.Live
@@ -156,12 +178,12 @@ const large = "large"
 // largeStats counts the large objects. One that a P keeps for the next counts as a cached slot.
 func (h *Heap) largeStats() (c classCounts) {
 	u := h.caches.LargeUsage()
-	c.Name = large
+	c.Name, c.isLarge = large, true
 	c.Spans, c.Slots, c.SpanBytes = u.Spans, u.Spans, u.Bytes
 	c.LiveSlots = u.Spans - u.CachedSpans
 	c.Live = u.Requested
 	c.CachedSlots = u.CachedBytes
 	c.Rounding = u.Bytes - u.CachedBytes - u.Requested
-	c.blocks, c.mallocs = c.LiveSlots, u.Mallocs
+	c.blocks, c.mallocs, c.full = c.LiveSlots, u.Mallocs, c.LiveSlots
 	return c
 }

@@ -17,6 +17,7 @@ import (
 type upkeep struct {
 	heap    *Heap
 	policy  scavenge.Policy // nil: the heap gives nothing back on its own
+	by      *scavenger      // immutable once the heap is in use
 	resting atomic.Bool
 
 	mu       lockrank.Mutex // a turn is being taken; guards what follows
@@ -48,16 +49,19 @@ func (k *upkeep) init(h *Heap, s Scavenge) {
 	k.heap, k.policy = h, s.policy()
 }
 
-// begin has the heap rest until it is stirred, which wakes the scavenger. Stirring happens under locks of the
-// heap, and often: all but the first time it is a load.
+// begin has the heap rest until it is stirred, which wakes the scavenger.
 func (k *upkeep) begin(s *scavenger) {
+	k.by = s
 	k.rested = true
 	k.resting.Store(true)
-	k.heap.pages.OnStir(func() {
-		if k.resting.Load() && k.resting.CompareAndSwap(true, false) {
-			s.wake()
-		}
-	})
+}
+
+// stir ends the heap's rest. It is called under locks of the heap, and often: all but the first time it is a
+// load.
+func (k *upkeep) stir() {
+	if k.resting.Load() && k.resting.CompareAndSwap(true, false) {
+		k.by.wake()
+	}
 }
 
 // turn does what is due, for a while, and returns when the next turn is.

@@ -85,6 +85,12 @@ func Host() System { return host }
 // builds too, so that the race detector does not see them; Go memory where there is no mmap.
 func Metadata() System { return metadata }
 
+// InGoHeap tells whether Host is Go memory.
+func InGoHeap() bool {
+	_, is := host.(*goMemory)
+	return is
+}
+
 // unsupported is the error of a verb that a system does not have.
 func unsupported(verb string, addr, size uintptr) error {
 	return refused(verb, addr, size, errors.ErrUnsupported)

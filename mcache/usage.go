@@ -3,6 +3,7 @@ package mcache
 import (
 	"sync/atomic"
 
+	"github.com/spanheap/spanheap/mcentral"
 	"github.com/spanheap/spanheap/mheap"
 )
 
@@ -19,6 +20,9 @@ type Usage struct {
 	Requested uint64 // bytes asked for, of the live blocks
 	Blocks    uint64 // live blocks: more than slots where these are shared
 	Mallocs   uint64 // blocks allocated, ever
+
+	Full  uint64                       // of Spans, those without a free slot that no cache holds
+	Roomy [mcentral.Occupancies]uint64 // those with free slots, by a quarter of them and more
 }
 
 // Usage counts one span class of small slots, stopping nobody. Sums are formed modulo the size of a
@@ -41,6 +45,7 @@ func (s *Set) Usage(class mheap.SpanClass) (u Usage) {
 	})
 	out = min(positive(out), uintptr(central.Slots))
 	u.Spans, u.Slots, u.Bytes = central.Spans, central.Slots, central.Pages<<mheap.PageShift
+	u.Full, u.Roomy = central.Full, central.Roomy
 	u.InCaches = uint64(min(held, out))
 	u.Live = uint64(positive(out - held))
 	u.InSpans = u.Slots - u.InCaches - u.Live

@@ -29,7 +29,7 @@ type Central struct {
 
 	mu       lockrank.Mutex
 	empty    list
-	nonempty [occupancies]list // by occupancy, the fullest first
+	nonempty [Occupancies]list // by occupancy, the fullest first
 	stash    stash
 	spares   int    // spans of nonempty whose slots are all in them
 	spans    uint64 // all of the class's spans, held ones too
@@ -39,12 +39,12 @@ type Central struct {
 	direct   uint64 // slots taken by Refill and Take, ever
 }
 
-// occupancies is how many lists the spans with room are kept in. Slots are taken from the fullest
+// Occupancies is how many lists the spans with room are kept in. Slots are taken from the fullest
 // spans first, which leaves the others a chance to become free altogether.
-const occupancies = 4
+const Occupancies = 4
 
 // emptyList is the List of spans without room; nonempty[i]'s is i+1; 0 is no list.
-const emptyList = occupancies + 1
+const emptyList = Occupancies + 1
 
 // maxSpares is how many spans stay whose slots have all come back.
 const maxSpares = 1
@@ -234,7 +234,7 @@ func (c *Central) Drain() {
 		c.mu.Lock()
 		var spare *mheap.Span
 		if c.spares > 0 {
-			spare = c.nonempty[occupancies-1].first
+			spare = c.nonempty[Occupancies-1].first
 			for spare.Free() < spare.Slots() {
 				spare = spare.Next
 			}
@@ -343,17 +343,28 @@ func (c *Central) unlist(s *mheap.Span) {
 }
 
 // occupancy is the nonempty list for a span with some slots free, out of all: the last one, when all are.
-func occupancy(free, slots uint32) uint8 { return uint8((free*occupancies - 1) / slots) }
+func occupancy(free, slots uint32) uint8 { return uint8((free*Occupancies - 1) / slots) }
 
 // Usage counts the class's spans, the slots they hold, and the slots taken through Refill and Take, and
 // given back: all that leaves and comes back otherwise, caches count.
-type Usage struct{ Spans, Slots, Pages, Stashed, Returned, Direct uint64 }
+type Usage struct {
+	Spans, Slots, Pages, Stashed, Returned, Direct uint64
+	Full                                           uint64              // spans without room, of those that no cache holds
+	Roomy                                          [Occupancies]uint64 // the others, by a quarter of their slots free and more
+}
 
 // Usage returns the counts.
 func (c *Central) Usage() Usage {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return Usage{c.spans, c.slots, c.pages, uint64(c.stash.n), c.returned, c.direct}
+	u := Usage{
+		Spans: c.spans, Slots: c.slots, Pages: c.pages, Stashed: uint64(c.stash.n),
+		Returned: c.returned, Direct: c.direct, Full: c.empty.n,
+	}
+	for i := range c.nonempty {
+		u.Roomy[i] = c.nonempty[i].n
+	}
+	return u
 }
 
 // Verify checks every span on a list: that it is on the list where it belongs, and that its slots'
@@ -363,6 +374,7 @@ func (c *Central) Verify() (listed uint64, err error) {
 	defer c.mu.Unlock()
 	spares := 0
 	check := func(l *list, where uint8) error {
+		before := listed
 		for s := l.first; s != nil; s = s.Next {
 			listed++
 			if listed > c.spans {
@@ -381,6 +393,9 @@ func (c *Central) Verify() (listed uint64, err error) {
 			case s.Free() == s.Slots():
 				spares++
 			}
+		}
+		if listed-before != l.n {
+			return fmt.Errorf("class %d: list %d counts %d spans, has %d", c.class, where, l.n, listed-before)
 		}
 		return nil
 	}

@@ -2,8 +2,11 @@ package mcentral
 
 import "github.com/spanheap/spanheap/mheap"
 
-// list is a doubly linked list of spans, through their records. A span is on one list at most.
-type list struct{ first *mheap.Span }
+// list is a doubly linked list of n spans, through their records. A span is on one list at most.
+type list struct {
+	first *mheap.Span
+	n     uint64
+}
 
 // push puts s, which is on no list, in front.
 func (l *list) push(s *mheap.Span) {
@@ -12,6 +15,7 @@ func (l *list) push(s *mheap.Span) {
 		l.first.Prev = s
 	}
 	l.first = s
+	l.n++
 }
 
 // remove takes s, which is on this list, off it.
@@ -25,4 +29,5 @@ func (l *list) remove(s *mheap.Span) {
 		s.Next.Prev = s.Prev
 	}
 	s.Prev, s.Next = nil, nil
+	l.n--
 }

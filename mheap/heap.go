@@ -36,7 +36,8 @@ type Heap struct {
 	free   tree
 	scav   tree
 	arenas []*Arena // in the order they were taken
-	stir   func()   // immutable once the heap is in use
+	stir   func()   // this and used: immutable once the heap is in use
+	used   func()
 
 	huge       HugePages // immutable once the heap is in use
 	toCollapse []*Arena  // dense arenas with stretches that may become huge
@@ -57,7 +58,7 @@ type Heap struct {
 // New returns an empty page heap. id is its number in the process, and arenas come from space. Its
 // records come from metadata.
 func New(id uint32, space *arena.Space, metadata arena.System) *Heap {
-	h := &Heap{id: id, space: space, stir: func() {}}
+	h := &Heap{id: id, space: space, stir: func() {}, used: func() {}}
 	h.mu.Init(lockrank.PageHeap)
 	h.meta.init(metadata, &h.budget)
 	return h
@@ -130,7 +131,7 @@ func (h *Heap) enter(s *Span, class SpanClass) {
 	s.class = class
 	s.slots = class.SlotsIn(s.npages)
 	s.state = stateInUse
-	h.notePeak()
+	h.noteUse()
 	s.mapPages(0)
 	h.count(s.base, s.npages, true)
 	if class.Large() {

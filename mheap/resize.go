@@ -56,7 +56,7 @@ func (h *Heap) Extend(s *Span, npages uintptr) (dirty uintptr, err error) {
 	s.npages = npages
 	s.mapPages(from)
 	h.count(s.base+from<<PageShift, need, true)
-	h.notePeak()
+	h.noteUse()
 	return dirty, nil
 }
 

@@ -1,10 +1,13 @@
 package mheap
 
-// What the page heap tells those who give its free memory back.
+// What the page heap tells those who give its free memory back, and those who report it.
 
 // OnStir has f called whenever pages become free, and by Stir. It is called before the heap is used. f is
 // called under the heap's lock: it must not wait and must not call the heap.
 func (h *Heap) OnStir(f func()) { h.stir = f }
+
+// OnUse has f called whenever pages come into use. It is as OnStir otherwise.
+func (h *Heap) OnUse(f func()) { h.used = f }
 
 // Stir tells that what caches hold may change again.
 func (h *Heap) Stir() { h.stir() }
@@ -22,8 +25,11 @@ func (h *Heap) Peak() uint64 {
 	return h.peakPages.Swap(h.usedPages()) << PageShift
 }
 
-// notePeak is called when a span in use has begun or grown. The caller holds h.mu.
-func (h *Heap) notePeak() { h.peakPages.Store(max(h.peakPages.Load(), h.usedPages())) }
+// noteUse is called when a span in use has begun or grown. The caller holds h.mu.
+func (h *Heap) noteUse() {
+	h.peakPages.Store(max(h.peakPages.Load(), h.usedPages()))
+	h.used()
+}
 
 func (h *Heap) usedPages() uint64 {
 	arenas, idle := h.arenaCount.Load()*pagesPerArena, h.freePages.Load()+h.scavPages.Load()

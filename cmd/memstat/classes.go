@@ -10,16 +10,21 @@ import (
 
 var classesCommand = command{
 	name:    "classes",
-	args:    "[-json]",
-	summary: "the size classes, and the waste that each allows",
+	args:    "[-json] [TARGET]",
+	mixed:   true,
+	summary: "the size classes, and the waste that each allows, or has in a process",
 	details: `Prints the table of size classes. A block gets a slot of the smallest class that holds it; a span is
 cut into as many slots as fit, and the tail is what is left of it. The worst waste is the share of a
-span full of the smallest blocks of the class: rounding and tail.`,
+span full of the smallest blocks of the class: rounding and tail.
+
+With a TARGET: prints what a process has in each class, the most wasteful first.
+
+` + targets,
 	setup: func(flags *flag.FlagSet) action {
 		asJSON := flags.Bool("json", false, jsonFlag)
 		return func(s streams, args []string) error {
-			if err := noArguments(args); err != nil {
-				return err
+			if len(args) > 0 {
+				return classesOfTarget(s, args, *asJSON)
 			}
 			classes := spanheap.SizeClasses()
 			if *asJSON {
@@ -32,6 +37,27 @@ span full of the smallest blocks of the class: rounding and tail.`,
 			return err
 		}
 	},
+}
+
+// classesOfTarget writes the classes of the process that is named.
+func classesOfTarget(s streams, args []string, asJSON bool) error {
+	p, err := lookAt(args)
+	if err != nil {
+		return err
+	}
+	total := totalOf(p.page)
+	classes := statsOf(&total).Classes
+	if asJSON {
+		return writeJSON(s.out, struct {
+			Schema  int                   `json:"schema"`
+			PID     int                   `json:"pid"`
+			Classes []spanheap.ClassStats `json:"classes"`
+		}{schema, p.pid, classes})
+	}
+	var b bytes.Buffer
+	writeClasses(&b, classes, 0)
+	_, err = s.out.Write(b.Bytes())
+	return err
 }
 
 func classesText(classes []spanheap.SizeClass) []byte {

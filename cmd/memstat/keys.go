@@ -64,6 +64,64 @@ memstat replay -json, which writes nothing if no trace could be replayed
     stats_peak    the heap's statistics when all threads stand at the peak of live bytes
     stats_end     the same after the last free
 
+memstat ps -json
+
+  processes       an object for each process with an open heap, in the order of their numbers:
+    pid           its number
+    program       the name of its program
+    open_heaps    how many
+    live, backed  of all heaps, as below
+    rss           what is resident of the process
+    age_seconds   how long ago the process wrote the figures of its heaps
+
+memstat report -json PID
+
+  pid, program, age_seconds
+                  as above
+  goroutines      how many it has
+  verdict         in words, what most of the resident memory is
+  reconciliation  the resident memory taken apart: the sum of all but the last two, less
+                  not_resident, is rss
+    go_live       objects of the Go heap
+    go_overhead   what Go has mapped beside them, and not given back
+    live, rounding, span_tail, free_pages, metadata
+                  of all heaps, as below
+    free_slots    cached_slots + central_slots
+    files         pages of files, libraries and shared memory
+    other         anonymous memory that neither Go nor spanheap counts
+    not_resident  what Go and spanheap count and the kernel does not have in memory
+    rss           in memory
+  stats           the statistics of all heaps together
+  heaps           an object for each heap:
+    name, purpose as its Options say
+    limit         0 for none
+    stats         its statistics
+
+memstat top -json PID, an object for each look
+
+  pid, program, age_seconds, rss
+                  as above
+  mallocs_per_second, frees_per_second
+                  blocks, since the look before
+  stats           the statistics of all heaps together
+  rates           the same two by the names of the classes
+
+memstat spans -json PID
+
+  pid             as above
+  classes         an object for each class that holds a span:
+    name, size, spans
+                  as below
+    full          how many of the spans have no free slot
+    quarter_free, half_free, three_quarters_free, nearly_free
+                  how many have free slots, up to so many of all, and more
+    held          how many are in the hands of Ps
+
+memstat classes -json PID
+
+  pid             as above
+  classes         an object for each class that holds a span, as below
+
 The heap's statistics, those of spanheap.Stats
 
   live            what callers asked for

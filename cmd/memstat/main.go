@@ -34,6 +34,7 @@ type command struct {
 	args    string // as the usage line shows them
 	summary string // one line
 	details string
+	mixed   bool                       // flags may follow arguments
 	setup   func(*flag.FlagSet) action // declares the flags and returns what is done after they are parsed
 }
 
@@ -42,7 +43,7 @@ type command struct {
 type action func(s streams, args []string) error
 
 func commands() []command {
-	return []command{demoCommand, reportCommand, classesCommand, wasteCommand, replayCommand}
+	return []command{demoCommand, psCommand, reportCommand, topCommand, spansCommand, classesCommand, wasteCommand, replayCommand}
 }
 
 // errUsage marks the errors that are the caller's mistake.
@@ -75,13 +76,28 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet(c.name, flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	act := c.setup(flags)
-	switch err := flags.Parse(args); {
+	operands, err := c.parse(flags, args)
+	switch {
 	case errors.Is(err, flag.ErrHelp):
 		return conclude(s, name, help(s, helpArgs(name)))
 	case err != nil:
 		return conclude(s, name, usagef("%v", err))
 	}
-	return conclude(s, name, act(s, flags.Args()))
+	return conclude(s, name, act(s, operands))
+}
+
+// parse returns the arguments that are no flags.
+func (c command) parse(flags *flag.FlagSet, args []string) (operands []string, err error) {
+	for {
+		if err := flags.Parse(args); err != nil {
+			return nil, err
+		}
+		args = flags.Args()
+		if !c.mixed || len(args) == 0 {
+			return append(operands, args...), nil
+		}
+		operands, args = append(operands, args[0]), args[1:]
+	}
 }
 
 func find(name string) (command, error) {

@@ -69,8 +69,13 @@ func TestWrongUsageExitsWith2(t *testing.T) {
 		{"-json more", `memstat: argument "more": it takes none`},
 		{"help nonsense", `memstat help: no command "nonsense"`},
 		{"help replay waste", "memstat help: it takes one command, not 2"},
-		{"classes all", `memstat classes: argument "all": it takes none`},
+		{"classes all", `memstat classes: "all" is no number of a process`},
 		{"classes -trace x", "memstat classes: flag provided but not defined: -trace"},
+		{"top", "memstat top: no process; memstat ps lists them"},
+		{"top -n -1 7", "memstat top: -n -1 is negative"},
+		{"top -rows -1 7", "memstat top: -rows -1 is negative"},
+		{"top -interval 1ms 7", "memstat top: -interval 1ms is shorter than 100ms"},
+		{"spans 7 8", "memstat spans: it takes one process, not 2"},
 		{"waste", "memstat waste: give it one of -trace and -sizes"},
 		{"waste -trace x -sizes y", "memstat waste: give it one of -trace and -sizes"},
 		{"waste x.csv", `memstat waste: argument "x.csv": it takes none`},
@@ -121,7 +126,7 @@ func TestFilesThatCannotBeReadExitWith1(t *testing.T) {
 func TestHelpTellsAllCommandsAndFlags(t *testing.T) {
 	overview := succeed(t, "", "help")
 	require.Equal(t, overview, succeed(t, "", "-h"))
-	for _, name := range []string{"report", "classes", "waste", "replay"} {
+	for _, name := range []string{"ps", "report", "top", "spans", "classes", "waste", "replay"} {
 		require.Contains(t, overview, "memstat "+name)
 		own := succeed(t, "", "help", name)
 		require.Contains(t, own, "usage: memstat "+name+" ")
@@ -150,16 +155,11 @@ func keysOf(value any, keys map[string]bool) {
 	}
 }
 
-func TestHelpDescribesEveryKeyOfTheJSONAndNoOther(t *testing.T) {
-	sections := strings.Split(succeed(t, "", "help", "json"), "\n\nmemstat ")
-	require.Len(t, sections, 5)
-	last, statistics, found := strings.Cut(sections[4], "\n\nThe heap's statistics")
-	require.True(t, found)
-	sections[4] = last
-	statistics, kernel, found := strings.Cut(statistics, "\n\nWhat the kernel says")
-	require.True(t, found)
+// describedKeys returns the keys that help json has of each command, and those of statistics and the kernel.
+func describedKeys(t *testing.T) (commands map[string]map[string]bool, statistics, kernel map[string]bool) {
+	t.Helper()
 	described := func(text string) map[string]bool {
-		keys := map[string]bool{}
+		keys := map[string]bool{"schema": true}
 		for _, m := range regexp.MustCompile(`(?m)^ {2,4}([a-z_]+(?:, [a-z_]+)*)(?: |$)`).FindAllStringSubmatch(text, -1) {
 			for key := range strings.SplitSeq(m[1], ", ") {
 				keys[key] = true
@@ -167,29 +167,49 @@ func TestHelpDescribesEveryKeyOfTheJSONAndNoOther(t *testing.T) {
 		}
 		return keys
 	}
-	for i, c := range []struct {
-		args       []string
-		statistics bool
-	}{
-		{[]string{"-json"}, true},
-		{[]string{"classes", "-json"}, false},
-		{[]string{"waste", "-json", "-sizes", "-"}, false},
-		{[]string{"replay", "-json", "-rounds", "1", "-settle", "0", sample("compiler")}, true},
-	} {
-		var object any
-		require.NoError(t, json.Unmarshal([]byte(succeed(t, "16,1\n", c.args...)), &object))
-		written := map[string]bool{}
-		keysOf(object, written)
-		want := described(sections[i+1])
-		want["schema"] = true
-		if c.statistics {
-			maps.Copy(want, described(statistics))
-		}
-		if i == 0 {
-			maps.Copy(want, described(kernel))
-		}
-		require.Equal(t, want, written, "%v", c.args)
+	rest, kernelText, found := strings.Cut(succeed(t, "", "help", "json"), "\n\nWhat the kernel says")
+	require.True(t, found)
+	rest, statisticsText, found := strings.Cut(rest, "\n\nThe heap's statistics")
+	require.True(t, found)
+	commands = map[string]map[string]bool{}
+	for _, section := range strings.Split(rest, "\n\nmemstat ")[1:] {
+		heading, text, _ := strings.Cut(section, "\n")
+		title, _, _ := strings.Cut(heading, ",")
+		title, _, _ = strings.Cut(title, " and ")
+		commands[title] = described("\n" + text)
 	}
+	return commands, described(statisticsText), described(kernelText)
+}
+
+// requireDescribed checks that a command writes these keys and no other.
+func requireDescribed(t *testing.T, want map[string]bool, args ...string) {
+	t.Helper()
+	d := json.NewDecoder(strings.NewReader(succeed(t, "16,1\n", args...)))
+	written := map[string]bool{}
+	for d.More() {
+		var object any
+		require.NoError(t, d.Decode(&object))
+		keysOf(object, written)
+	}
+	require.Equal(t, want, written, "%v", args)
+}
+
+// union returns all keys of the sets.
+func union(sets ...map[string]bool) map[string]bool {
+	all := map[string]bool{}
+	for _, s := range sets {
+		maps.Copy(all, s)
+	}
+	return all
+}
+
+func TestHelpDescribesEveryKeyOfTheJSONAndNoOther(t *testing.T) {
+	commands, statistics, kernel := describedKeys(t)
+	require.Len(t, commands, 9)
+	requireDescribed(t, union(commands["-json"], statistics, kernel), "-json")
+	requireDescribed(t, commands["classes -json"], "classes", "-json")
+	requireDescribed(t, commands["waste -json"], "waste", "-json", "-sizes", "-")
+	requireDescribed(t, union(commands["replay -json"], statistics), "replay", "-json", "-rounds", "1", "-settle", "0", sample("compiler"))
 }
 
 func TestProgressIsForTerminalsThatCanErase(t *testing.T) {

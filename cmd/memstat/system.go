@@ -13,16 +13,27 @@ import (
 
 var reportCommand = command{
 	name:    "report",
-	args:    "[-json]",
-	summary: "what the heap says of its memory, and what the kernel says",
-	details: `Runs the built-in load on a fresh heap, and prints, at the load's peak, at its end and after all free
-memory was released, how much is mapped, backed, given back and never touched: what the heap's
+	args:    "[-json] [-rows N] [TARGET]",
+	mixed:   true,
+	summary: "what is resident of a process, taken apart; or what heap and kernel say of a load",
+	details: `With a TARGET: takes a process's resident memory apart, into what Go and spanheap count and all else, says in
+words what most of it is, and prints the report of its heaps and of their size classes. Handlers do not
+tell what is resident; of them there are the heaps alone.
+
+` + targets + `
+
+Without one: runs the built-in load on a fresh heap, and prints, at the load's peak, at its end and after
+all free memory was released, how much is mapped, backed, given back and never touched: what the heap's
 statistics say, and what the kernel says of the same addresses. -json writes what memstat -json does.`,
 	setup: func(flags *flag.FlagSet) action {
 		asJSON := flags.Bool("json", false, jsonFlag)
+		rows := flags.Int("rows", 10, rowsFlag)
 		return func(s streams, args []string) error {
-			if err := noArguments(args); err != nil {
-				return err
+			switch {
+			case *rows < 0:
+				return usagef("-rows %d is negative", *rows)
+			case len(args) > 0:
+				return reportTarget(s, args, *asJSON, *rows)
 			}
 			d, err := demonstrate(demoRequests)
 			if err != nil {

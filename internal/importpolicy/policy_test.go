@@ -34,6 +34,8 @@ var allowed = map[string][]string{
 	"internal/scavenge":                  {},
 	"internal/callstack":                 {},
 	"internal/debugvar":                  {},
+	"internal/statpage":                  {sys},
+	"internal/smaps":                     {},
 	"internal/importpolicy":              {},
 
 	"sizeclass":       {},
@@ -42,13 +44,13 @@ var allowed = map[string][]string{
 	"mheap":           {"sizeclass", "arena", "internal/lockrank"},
 	"mcentral":        {"mheap", "internal/lockrank"},
 	"mcache":          {"mcentral", "mheap", "internal/lockrank"},
-	".":               {"mcache", "mcentral", "mheap", "arena", "sizeclass", "internal/lockrank", "internal/callstack", "internal/debugvar", "internal/pprofproto", "internal/scavenge", sys},
+	".":               {"mcache", "mcentral", "mheap", "arena", "sizeclass", "internal/lockrank", "internal/callstack", "internal/debugvar", "internal/pprofproto", "internal/scavenge", "internal/smaps", "internal/statpage", sys},
 
 	"heapz": {"."},
 
 	"gen":         {"gen/classes"},
 	"gen/classes": {},
-	"cmd/memstat": {".", "heapz", "internal/trace", humanize},
+	"cmd/memstat": {".", "heapz", "internal/smaps", "internal/statpage", "internal/trace", humanize},
 }
 
 // root is the module's folder, from this one.

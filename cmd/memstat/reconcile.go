@@ -1,0 +1,134 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/spanheap/spanheap"
+	"github.com/spanheap/spanheap/internal/smaps"
+	"github.com/spanheap/spanheap/internal/statpage"
+)
+
+// The reconciliation: what is resident of a process, taken apart by what Go's runtime counts, what spanheap
+// counts, and what the kernel counts of files and anonymous memory. Its parts close:
+//
+//	go_live + go_overhead + live + rounding + span_tail + free_slots + free_pages + metadata
+//	+ files + other - not_resident = rss
+type reconciliation struct {
+	GoLive      uint64 `json:"go_live"`
+	GoOverhead  uint64 `json:"go_overhead"`
+	Live        uint64 `json:"live"`
+	Rounding    uint64 `json:"rounding"`
+	SpanTail    uint64 `json:"span_tail"`
+	FreeSlots   uint64 `json:"free_slots"`
+	FreePages   uint64 `json:"free_pages"`
+	Metadata    uint64 `json:"metadata"`
+	Files       uint64 `json:"files"`
+	Other       uint64 `json:"other"`
+	NotResident uint64 `json:"not_resident"`
+	RSS         uint64 `json:"rss"`
+}
+
+// reconcile holds a page against the kernel's view. What Go and spanheap count is theirs, resident or not;
+// what the kernel finds beyond it, where they could be, is other.
+func reconcile(p *statpage.Page, v smaps.View) reconciliation {
+	s, x := totalOf(p), &p.Process
+	r := reconciliation{
+		GoLive: x.GoObjects, Live: s.Live, Rounding: s.Rounding, SpanTail: s.SpanTail,
+		FreeSlots: s.CachedSlots + s.CentralSlots, FreePages: s.FreePages, Metadata: s.Metadata, RSS: v.Process.Resident,
+	}
+	goMapped := x.GoTotal - min(x.GoReleased, x.GoTotal)
+	if x.Flags&statpage.ArenasInGoHeap != 0 { // Go counts the arenas as objects: they are spanheap's here
+		arenas := min(s.Reserved-min(s.Metadata, s.Reserved), x.GoObjects)
+		r.GoLive -= arenas
+		goMapped -= min(arenas, goMapped)
+	}
+	r.GoOverhead = goMapped - min(r.GoLive, goMapped)
+	r.GoLive = goMapped - r.GoOverhead
+
+	anonymous := min(v.Process.Anonymous, v.Process.Resident)
+	r.Files = v.Process.Resident - anonymous
+	ours := min(v.Resident, anonymous)
+	if x.Flags&statpage.ExtentsCut != 0 {
+		ours = min(s.Backed, anonymous-min(goMapped, anonymous))
+	}
+	others := anonymous - ours
+	for _, c := range [...]struct{ counted, found uint64 }{{s.Backed, ours}, {goMapped, others}} {
+		r.Other += c.found - min(c.counted, c.found)
+		r.NotResident += c.counted - min(c.counted, c.found)
+	}
+	return r
+}
+
+// backed is what spanheap has of the process's memory.
+func (r *reconciliation) backed() uint64 {
+	return r.Live + r.Rounding + r.SpanTail + r.FreeSlots + r.FreePages + r.Metadata
+}
+
+func (r *reconciliation) write(b *bytes.Buffer, swapped uint64) {
+	t := newTable(b, len("+ spanheap: free slots"))
+	t.row("", "bytes", "", "of resident")
+	line := func(name string, bytes uint64, phrase string) {
+		t.rowWith(phrase, name, count(bytes), size(bytes), percent(bytes, r.RSS))
+	}
+	line("  Go heap", r.GoLive, "objects, dead ones not yet swept among them")
+	line("+ Go's overhead", r.GoOverhead, "free and unused parts of its heap, stacks, its own records")
+	line("+ spanheap: live", r.Live, "what callers asked for")
+	line("+ spanheap: rounding", r.Rounding, "slots of live blocks, less what was asked for")
+	line("+ spanheap: tails", r.SpanTail, "ends of spans too short for a slot")
+	line("+ spanheap: free slots", r.FreeSlots, "in the hands of Ps, and of spans")
+	line("+ spanheap: free pages", r.FreePages, "backed, in no span")
+	line("+ spanheap: metadata", r.Metadata, "span records, slot states, page maps, caches")
+	line("+ files", r.Files, "the program, libraries, shared memory")
+	line("+ everything else", r.Other, "cgo, mappings of the program's own")
+	phrase := "counted above, and never written"
+	if swapped > 0 {
+		phrase = fmt.Sprintf("counted above, never written or swapped out: %s are", size(swapped))
+	}
+	line("- not resident", r.NotResident, phrase)
+	line("= resident", r.RSS, "in memory, as the kernel says")
+	t.flush()
+}
+
+// verdict says in words what most of the resident memory is. classes are those of all heaps.
+func (r *reconciliation) verdict(classes []spanheap.ClassStats) string {
+	backed := r.backed()
+	if foreign := r.GoLive + r.GoOverhead + r.Files + r.Other; backed < foreign/2 {
+		largest := r.largest([]share{
+			{"the Go heap's objects", r.GoLive}, {"Go's overhead over its live heap", r.GoOverhead},
+			{"files", r.Files}, {"memory that neither Go nor spanheap counts", r.Other},
+		})
+		return fmt.Sprintf("not spanheap, which has %s: most of it is %s, %s.", size(backed), largest.words, size(largest.bytes))
+	}
+	if backed == 0 {
+		return "there is nothing."
+	}
+	if 4*r.Live >= 3*backed {
+		return fmt.Sprintf("most of it is live data: %s of what spanheap has backed.", percent(r.Live, backed))
+	}
+	waste := r.largest([]share{
+		{"rounding: %s of backed is what slots are larger than their blocks", r.Rounding},
+		{"span tails: %s of backed is ends of spans", r.SpanTail},
+		{"fragmentation: %s of backed is free slots", r.FreeSlots},
+		{"on its way back: %s of backed is free pages", r.FreePages},
+		{"records: %s of backed is metadata", r.Metadata},
+	})
+	text := fmt.Sprintf(waste.words, percent(waste.bytes, backed))
+	if waste.bytes == r.FreeSlots && len(classes) > 0 {
+		free := func(c spanheap.ClassStats) uint64 { return c.CachedSlots + c.CentralSlots }
+		worst := slices.MaxFunc(classes, func(a, b spanheap.ClassStats) int { return cmp.Compare(free(a), free(b)) })
+		text += fmt.Sprintf(", most of them of class %s: %s", worst.Name, size(free(worst)))
+	}
+	return fmt.Sprintf("%s; %s is live.", text, percent(r.Live, backed))
+}
+
+type share struct {
+	words string
+	bytes uint64
+}
+
+func (r *reconciliation) largest(shares []share) share {
+	return slices.MaxFunc(shares, func(a, b share) int { return cmp.Compare(a.bytes, b.bytes) })
+}
