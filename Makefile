@@ -1,6 +1,11 @@
 .DEFAULT_GOAL := help
 WASM_EXEC := $(shell go env GOROOT)/lib/wasm/go_js_wasm_exec
 FUZZTIME ?= 60s
+SOAK ?= 1h
+# Tests on other processors, emulated, are the library's, and do less; $(1) is Go's name of the processor, $(2) qemu's.
+emulated = SPANHEAP_TEST_EXEC=qemu-$(2) GOARCH=$(1) go test -short -tags spanheap_slow -exec qemu-$(2) $(LIBRARY)
+LIBRARY = . ./arena/... ./internal/... ./mcache ./mcentral ./mheap ./sizeclass
+WAZERO = $(shell go -C internal/tools tool -n wazero)
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,8 +25,16 @@ test-386: ## run all tests as a 32-bit program
 	GOARCH=386 go test ./...
 test-js: ## run all tests as js/wasm, under Node
 	GOOS=js GOARCH=wasm go test -exec "$(WASM_EXEC)" ./...
+test-arm64: ## run all tests on arm64, under qemu-user
+	$(call emulated,arm64,aarch64)
+test-s390x: ## run all tests on s390x, which is big-endian, under qemu-user
+	$(call emulated,s390x,s390x)
+test-wasip1: ## run all tests as wasip1/wasm, under wazero
+	GOOS=wasip1 GOARCH=wasm go test -short -exec "$(WAZERO) run -mount=/:/ -env-inherit -cachedir=$(or $(TMPDIR),/tmp)/wazero" $(LIBRARY)
 fuzz: ## fuzz each target for FUZZTIME (60s)
 	@for target in FuzzHeap:. FuzzPages:./mheap FuzzRead:./internal/trace FuzzParse:./internal/debugvar; do go test -run '^$$' -fuzz "^$${target%%:*}$$" -fuzztime $(FUZZTIME) "$${target#*:}" || exit 1; done
+soak: ## let random everything happen to a heap for SOAK (1h), and check it each second
+	go test -tags spanheap_soak -count=1 -run '^TestSoak$$' -timeout 0 -v . -soak $(SOAK) -soak.json
 bench: ## run the benchmarks beside other allocators and write bench/results
 	cd bench && go run ./cmd/spanbench $(if $(wildcard ../shared/traces),-traces ../../shared/traces)
 bench-short: ## run the benchmarks in short
@@ -33,6 +46,7 @@ gen: ## write the size-class tables
 lint: ## vet for every system, and check the formatting
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; exit 1; }
 	@for os in linux/amd64 linux/386 linux/arm64 linux/s390x darwin/arm64 windows/amd64 freebsd/amd64 netbsd/amd64 openbsd/amd64 dragonfly/amd64 js/wasm wasip1/wasm; do echo "vet $$os"; GOOS=$${os%/*} GOARCH=$${os#*/} go vet ./... || exit 1; done
+	@go vet -tags spanheap_soak .
 cover: ## show how much of the code the tests reach
 	go test -coverpkg ./... -coverprofile cover.out ./... && go tool cover -func cover.out | tail -n 1
-.PHONY: help build test race portable debug sampled test-386 test-js fuzz bench bench-short bench-guard gen lint cover
+.PHONY: help build test race portable debug sampled test-386 test-js test-arm64 test-s390x test-wasip1 fuzz soak bench bench-short bench-guard gen lint cover

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"strconv"
 	"syscall"
 
@@ -135,5 +136,11 @@ func limitAddressSpace(more uint64) {
 	limit := syscall.Rlimit{Cur: used + more, Max: used + more}
 	if err := syscall.Setrlimit(syscall.RLIMIT_AS, &limit); err != nil {
 		panic(err)
+	}
+	var now syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_AS, &now); err != nil || now != limit {
+		// An emulator keeps its own address space from its program; others can limit both.
+		process := strconv.Itoa(os.Getpid())
+		must(exec.Command("prlimit", "--pid", process, fmt.Sprintf("--as=%d", limit.Cur)).CombinedOutput())
 	}
 }

@@ -21,6 +21,15 @@ import (
 // of a child in its environment, and becomes that child.
 const childVariable = "SPANHEAP_TEST_CHILD"
 
+// runnerVariable holds the command that runs a test binary which the kernel cannot run: an emulator's.
+const runnerVariable = "SPANHEAP_TEST_EXEC"
+
+// again is the command of the test binary itself.
+func again() *exec.Cmd {
+	command := append(strings.Fields(os.Getenv(runnerVariable)), os.Args[0])
+	return exec.Command(command[0], command[1:]...)
+}
+
 func TestMain(m *testing.M) {
 	if name := os.Getenv(childVariable); name != "" {
 		children[name].run()
@@ -133,7 +142,7 @@ func TestChildren(t *testing.T) {
 	for name, child := range children {
 		t.Run(name, func(t *testing.T) {
 			var out, errs bytes.Buffer
-			cmd := exec.Command(os.Args[0])
+			cmd := again()
 			cmd.Env = append(os.Environ(), childVariable+"="+name)
 			cmd.Stdout, cmd.Stderr = &out, &errs
 			err := cmd.Run()

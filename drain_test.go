@@ -1,6 +1,7 @@
 package spanheap_test
 
 import (
+	"runtime"
 	"testing"
 	"time"
 
@@ -26,6 +27,7 @@ func TestFailuresLeaveTheOthersTheirTime(t *testing.T) {
 				return
 			default:
 				h.Free(must(h.AllocUninit(64)))
+				runtime.Gosched() // where there is one thread
 			}
 		}
 	}()

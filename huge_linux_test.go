@@ -3,8 +3,6 @@
 package spanheap_test
 
 import (
-	"os"
-	"strings"
 	"testing"
 	"unsafe"
 
@@ -16,25 +14,40 @@ import (
 
 // hugeOnAdvice tells whether the kernel gives huge pages to those who ask.
 func hugeOnAdvice(t *testing.T) bool {
-	enabled, err := os.ReadFile("/sys/kernel/mm/transparent_hugepage/enabled")
-	if os.IsNotExist(err) {
-		return false
-	}
-	require.NoError(t, err)
-	return !strings.Contains(string(enabled), "[never]")
+	return getsHuge(t, func(page []byte) {
+		unix.Madvise(page, unix.MADV_HUGEPAGE)
+		fill(page)
+	})
 }
 
 // collapses tells whether the kernel puts what is there into huge pages.
 func collapses(t *testing.T) bool {
+	return getsHuge(t, func(page []byte) {
+		unix.Madvise(page, unix.MADV_NOHUGEPAGE)
+		fill(page)
+		unix.Madvise(page, unix.MADV_COLLAPSE)
+	})
+}
+
+// getsHuge tells whether what use does makes a huge page of what could be one. That a piece of advice is not
+// refused does not say so: an emulator takes any.
+func getsHuge(t *testing.T, use func(page []byte)) bool {
 	b, err := unix.Mmap(-1, 0, 2*arena.HugePage, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
 	require.NoError(t, err)
 	defer unix.Munmap(b)
 	first := -addressOf(b) % arena.HugePage
-	page := b[first : first+arena.HugePage]
-	for i := 0; i < len(page); i += 4096 {
-		page[i] = 1
-	}
-	return unix.Madvise(unsafe.Slice(&page[0], len(page)), unix.MADV_COLLAPSE) == nil
+	before := hugeBytes(t)
+	use(unsafe.Slice(&b[first], arena.HugePage))
+	return hugeBytes(t) > before
+}
+
+// hugeBytes is how much of the process's memory is in huge pages.
+func hugeBytes(t *testing.T) uint64 {
+	h := newHeap(t)
+	defer h.Close()
+	v, err := h.SystemView()
+	require.NoError(t, err)
+	return v.Process.Huge
 }
 
 // hugeHeap fills an arena of a heap, touched or not, and returns what there is of huge pages.

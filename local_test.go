@@ -20,10 +20,8 @@ func TestLocalBlocksAreOrdinaryBlocks(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, a, n)
 		require.Equal(t, n, cap(a))
-		for i := range a {
-			require.Zero(t, a[i])
-			a[i] = 0xff
-		}
+		requireZeroed(t, a)
+		movedIn(a, 1)
 		b, err := l.AllocUninit(n)
 		require.NoError(t, err)
 		c, err := h.Alloc(n)
@@ -35,9 +33,7 @@ func TestLocalBlocksAreOrdinaryBlocks(t *testing.T) {
 
 		d, err := l.Alloc(n) // memory that was written to is zeroed again
 		require.NoError(t, err)
-		for i := range d {
-			require.Zero(t, d[i])
-		}
+		requireZeroed(t, d)
 		l.Free(d[:n/2])
 	}
 	require.NoError(t, h.Verify())

@@ -1,4 +1,4 @@
-//go:build !race && !spanheap_debug && !spanheap_portable && !js && !wasip1
+//go:build !spanheap_slow && !race && !spanheap_debug && !spanheap_portable && !js && !wasip1
 
 package spanheap
 

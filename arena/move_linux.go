@@ -21,6 +21,9 @@ func (virtualMemory) Move(dst, src, size uintptr) error {
 	if strange.full() {
 		return refused("move", src, size, errors.Join(errors.ErrUnsupported, errors.New("too many ranges were moved")))
 	}
+	if !sourcesStay() {
+		return unsupported("move", src, size)
+	}
 	between, err := mremap(src, size, unix.MREMAP_MAYMOVE|unix.MREMAP_DONTUNMAP, 0)
 	if err == unix.EINVAL || err == unix.ENOSYS {
 		return unsupported("move", src, size)
