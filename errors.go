@@ -92,7 +92,7 @@ type MisuseError struct {
 	SpanBase  uintptr // address of its first byte
 	SpanBytes uintptr // its length
 	Class     string  // its size class, as ClassStats.Name has it
-	ClassSize uintptr // bytes of its slots; all of the span for a large object
+	ClassSize uintptr // bytes of its slots; all of the span for a large object; those asked for of a guarded block
 	Block     uintptr // address of the block that the address lies in
 }
 
@@ -110,13 +110,16 @@ func (e *MisuseError) Error() string {
 		return text + " lies in no span in use"
 	}
 	text += fmt.Sprintf(" in span %#x+%d", e.SpanBase, e.SpanBytes)
-	if e.Class != large {
+	switch e.Class {
+	default:
 		text += fmt.Sprintf(", size class %s (%d bytes)", e.Class, e.ClassSize)
-	} else {
+	case large:
 		text += ", a large object"
+	case guarded:
+		text += fmt.Sprintf(", a guarded block of %d bytes", e.ClassSize)
 	}
 	if e.Block != 0 && e.Block != e.Addr {
-		text += fmt.Sprintf(", %d bytes into block %#x", e.Addr-e.Block, e.Block)
+		text += fmt.Sprintf(", %d bytes into block %#x", int(e.Addr-e.Block), e.Block)
 	}
 	return text
 }

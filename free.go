@@ -127,9 +127,12 @@ func (h *Heap) freeSlot(op string, e mheap.Entry, p, state, n uintptr) {
 	if !h.freeState(p, state) {
 		panic(misuse(op, DoubleFree, p))
 	}
-	if class := e.Class(); !class.Large() {
+	switch class := e.Class(); {
+	case class == mheap.Guarded:
+		h.freeGuarded(p)
+	case !class.Large():
 		h.caches.Free(nil, class, p, state, n)
-	} else if !h.keepLarge(e, p, n) {
+	case !h.keepLarge(e, p, n):
 		h.caches.FreeLarge(e.Span(), n)
 	}
 }
@@ -172,6 +175,9 @@ func lookUp(p uintptr) (mheap.Entry, MisuseKind) {
 	if !e.InUse() {
 		return e, DoubleFree // what lies in an arena and in no span was given back
 	}
+	if e.Class() == mheap.Guarded {
+		return e, heapOf(p).guards.kind(p)
+	}
 	state, first := e.Slot(p)
 	switch {
 	case e.Class() == mheap.Tiny:
@@ -212,10 +218,14 @@ func misuse(op string, kind MisuseKind, p uintptr) *MisuseError {
 		m.SpanBase, m.SpanBytes = s.Base(), s.Bytes()
 		m.Class, m.ClassSize = className(e.Class()), blockBytes(e)
 		m.Block = p - (p-m.SpanBase)%m.ClassSize
-		if e.Class() == mheap.Tiny {
+		switch e.Class() {
+		case mheap.Tiny:
 			state, _ := e.Slot(p)
 			start, _, _ := mheap.TinyBlock(state, p-m.Block)
 			m.Block += start
+		case mheap.Guarded:
+			b := heapOf(p).guards.at(p)
+			m.Block, m.ClassSize = b.addr, b.size
 		}
 	}
 	return m

@@ -26,6 +26,7 @@ type Heap struct {
 	caches        mcache.Set
 	pages         *mheap.Heap
 	notes         notes
+	guards        guards
 	upkeep        upkeep
 	readers       readers
 
@@ -65,6 +66,23 @@ type Options struct {
 	// takes, and it must not wait for another goroutine's allocation. It must not free a block that is
 	// being reallocated, and not close the heap. It may panic: the allocation does then, and the heap is as it was.
 	OnLimit func(need int) (freed bool)
+
+	// Guard is how many blocks of up to 8 KiB there are, on average, to one that is guarded: it lies at one end
+	// of pages of its own, the beginning or the end at random, between pages that are inaccessible, and its
+	// own become so when it is freed. A touch of those is a fault: see ReportFaults. 0 is DefaultGuard, NoGuard
+	// none; the environment's SPANHEAPDEBUG=guard=N, 0 for none, goes before. The idea is that of GWP-ASan
+	// (Serebryany and others, GWP-ASan: Sampling-Based Detection of Memory-Safety Bugs in Production, 2024).
+	//
+	// The block is chosen among those that the heap profile samples, so that it costs the others nothing. Every
+	// block of 8 bytes and more has the same chance, one of N; the heap samples each 8·N bytes at least for
+	// it, whatever SetProfileRate says, but that 0 means no samples and no guards. A heap has 60 guarded blocks at
+	// most, live or freed, of which the freed one that is the oldest gives way to the next; while 60 live, and in all
+	// heaps but the first 16 that guard, blocks are allocated as usual. So they are when the limit or the operating
+	// system refuse the pages. A live guarded block takes 8 KiB, or a page of the system's; the heap has 2 MiB of address
+	// space for them. An overflow shows where no alignment lies between: up to 7 bytes of a block placed at the end
+	// can go unseen, and all before its page. There are no guards where pages cannot be made inaccessible (js,
+	// wasip1, and builds with the race detector), nor with pages above 16 KiB.
+	Guard int
 
 	// Scavenge says when free memory goes back to the operating system. The default is
 	// Decay(10 * time.Second).
@@ -129,7 +147,8 @@ func newHeap(o Options, space *arena.Space, metadata arena.System) (*Heap, error
 		h.pages.UseHugePages(mheap.HugePages(o.HugePages))
 		h.notes.init()
 		h.caches.Init(h.pages)
-		h.caches.SetSampleRate(registry.profileRate)
+		h.guards.init(o.Guard)
+		h.caches.SetSampleRate(h.guards.sampleRate(registry.profileRate))
 		h.soft, h.onLimit = o.SoftLimit, o.OnLimit
 		setLimit(h.pages.Budget(), o.Limit, o.SoftLimit)
 		h.upkeep.init(h, o.Scavenge)
@@ -191,6 +210,7 @@ func (h *Heap) Close() error {
 	defer registry.mu.Unlock()
 	registry.closed.bury(h.figures())
 	h.notes.drop()
+	h.guards.drop()
 	h.caches.Close()
 	h.pages.Close()
 	registry.heaps[h.id].Store(nil)

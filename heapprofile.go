@@ -23,6 +23,7 @@ const maxProfileRate = min(1<<40, math.MaxInt)
 // SetProfileRate sets how many bytes of all heaps are allocated, on average, from one block that the heap
 // profile samples to the next, and returns what it was: 0, or less, samples none, 1 every block, which
 // costs some microseconds and a hundred bytes of the Go heap a block; rates above 1 TiB count as 1 TiB.
+// A heap that guards blocks samples more often if it must: see Options.Guard.
 // Unlike runtime.MemProfileRate, which it is modelled on, the rate may change at any time, from any
 // goroutine: every block counts by the rate that it was sampled with. Heaps sample with the new rate at
 // once, but that a Local may allocate another 2 MiB before it does. Blocks that live already stay what they
@@ -34,7 +35,7 @@ func SetProfileRate(bytes int) (before int) {
 	registry.profileRate = uintptr(min(max(bytes, 0), maxProfileRate))
 	for i := range registry.heaps {
 		if h := registry.heaps[i].Load(); h != nil {
-			h.caches.SetSampleRate(registry.profileRate)
+			h.caches.SetSampleRate(h.guards.sampleRate(registry.profileRate))
 		}
 	}
 	return before

@@ -36,6 +36,10 @@ func (h *Heap) noteSample(p, n, rate uintptr) { h.noteSized(p, n, rate, true) }
 func (h *Heap) noteSized(p, n, rate uintptr, allocated bool) {
 	e := mheap.EntryOf(p)
 	class, usable := e.Class(), blockBytes(e)
+	if class == mheap.Guarded {
+		class = h.guards.at(p).class
+		usable = class.Layout().Bytes
+	}
 	if n < smallest && class.Noscan() {
 		class, usable = mheap.Tiny, mheap.TinyBytes(n)
 	}

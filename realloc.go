@@ -12,7 +12,7 @@ import (
 // n == 0 frees b. On an error, which is one of Alloc's, b stays valid. Realloc panics with a *MisuseError
 // when b is no live block of h.
 //
-// The block stays where it is when n gets a slot of the size it has. A block above 32 KiB also stays when
+// The block stays where it is when n gets a slot of the size it has, unless it is guarded (Options.Guard). A block above 32 KiB also stays when
 // the pages behind it are free, or to become shorter, as long as it is above 32 KiB: its tail is given back
 // to the heap when it is an eighth of the block or more. Where it must move, its pages are moved if there are
 // many and the system can (Linux), which costs neither a copy nor memory for two; else its bytes are copied.
@@ -30,7 +30,8 @@ func (h *Heap) Realloc(b []byte, n int) ([]byte, error) {
 		h.free("Realloc", p, uintptr(cap(b)))
 		return h.Alloc(0)
 	}
-	if n > 0 && goodSize(uintptr(n)) == usableSize(e, p) {
+	guarded := e.Class() == mheap.Guarded
+	if !guarded && goodSize(uintptr(n)) == usableSize(e, p) {
 		h.caches.Recount(e.Class(), uintptr(n)-min(uintptr(cap(b)), usableSize(e, p)))
 		if noted(e, p) {
 			h.notes.resize(p, uintptr(n))
@@ -44,7 +45,7 @@ func (h *Heap) Realloc(b []byte, n int) ([]byte, error) {
 	if e.Class().Large() && uintptr(n) > sizeclass.MaxSmall {
 		return h.reallocLarge(b, e, uintptr(n))
 	}
-	if e.Class().Noscan() {
+	if e.Class().Noscan() || guarded && h.guards.at(p).class.Noscan() {
 		moved, err := h.AllocUninit(n)
 		if err != nil {
 			return nil, err
@@ -99,7 +100,8 @@ func goodSize(n uintptr) uintptr {
 }
 
 // UsableSize returns how many bytes the block b, of any heap, could hold: at least cap(b), and
-// GoodSize of what was asked for unless it was asked for aligned, or became a little shorter. It is 0 for nil and for blocks of
+// GoodSize of what was asked for unless it was asked for aligned,
+// became a little shorter, or is guarded. It is 0 for nil and for blocks of
 // 0 bytes. Like Free it panics when b is no live block.
 func UsableSize(b []byte) int {
 	if cap(b) == 0 {
@@ -109,6 +111,9 @@ func UsableSize(b []byte) int {
 	e, kind := lookUp(p)
 	if kind != 0 {
 		panic(misuse("UsableSize", kind, p))
+	}
+	if e.Class() == mheap.Guarded {
+		return int(heapOf(p).guards.at(p).size)
 	}
 	return int(usableSize(e, p))
 }

@@ -29,9 +29,10 @@ type Stats struct {
 
 	Released  uint64 `json:"released"`  // given back to the operating system, ready for use
 	Mapped    uint64 `json:"mapped"`    // Backed + Released
-	Untouched uint64 `json:"untouched"` // reserved address space that was never used
+	Untouched uint64 `json:"untouched"` // reserved address space that was never used, and Guards
 	Reserved  uint64 `json:"reserved"`  // Mapped + Untouched
 
+	Guards    uint64 `json:"guards"`     // of Untouched, inaccessible pages around guarded blocks, and of freed ones
 	HugeAsked uint64 `json:"huge_asked"` // of Reserved, what the system was asked to back by huge pages
 
 	LiveBlocks uint64 `json:"live_blocks"` // blocks allocated and not freed
@@ -40,13 +41,13 @@ type Stats struct {
 	Spans      uint64 `json:"spans"`       // spans in use
 	Arenas     uint64 `json:"arenas"`      // arenas reserved
 
-	Classes []ClassStats `json:"classes"` // the classes that hold a span, smallest first, large objects last
+	Classes []ClassStats `json:"classes"` // the classes that hold a span, smallest first, then guarded blocks, large objects last
 }
 
 // ClassStats is one size class's part of Stats. Its columns close too:
 // Live + Rounding + SpanTail + CachedSlots + CentralSlots = SpanBytes.
 type ClassStats struct {
-	Name         string `json:"name"`          // "tiny", the class's number, or "large"
+	Name         string `json:"name"`          // "tiny", the class's number, "guarded", or "large"
 	Size         uint64 `json:"size"`          // bytes of a slot; 0 for large objects
 	Spans        uint64 `json:"spans"`         // spans in use
 	SpanBytes    uint64 `json:"span_bytes"`    // bytes of those spans
@@ -92,12 +93,14 @@ func (h *Heap) readStats(s *Stats, each func(classCounts)) {
 	for c := uint8(1); c < sizeclass.NumClasses; c++ {
 		add(h.smallStats(mheap.ClassOf(c, false), mheap.ClassOf(c, true)))
 	}
+	add(h.guardStats())
 	add(h.largeStats())
 
 	u := h.pages.Usage()
 	s.FreePages = u.FreePages
 	s.Metadata = u.Metadata
 	s.HugeAsked = u.HugeAsked
+	s.Guards = u.Shut
 	s.Arenas = u.Arenas
 	s.Backed = s.Live + s.Rounding + s.SpanTail + s.CachedSlots + s.CentralSlots + s.FreePages + s.Metadata
 	s.Released = u.Released
@@ -166,6 +169,8 @@ func className(class mheap.SpanClass) string {
 	switch {
 	case class == mheap.Tiny:
 		return "tiny"
+	case class == mheap.Guarded:
+		return guarded
 	case class.Large():
 		return large
 	}

@@ -107,6 +107,12 @@ func (g *goMemory) Decommit(addr, size uintptr) error {
 // Move is not to be had: Go memory stays where it is.
 func (g *goMemory) Move(dst, src, size uintptr) error { return unsupported("move", src, size) }
 
+// Protect is not to be had: Go memory may always be touched.
+func (g *goMemory) Protect(addr, size uintptr) error { return unsupported("protect", addr, size) }
+
+// Unprotect has nothing to do: nothing is Protected.
+func (g *goMemory) Unprotect(addr, size uintptr) error { return nil }
+
 // Advise is not to be had: Go memory is the Go runtime's to advise.
 func (g *goMemory) Advise(a Advice, addr, size uintptr) error {
 	return unsupported(a.String(), addr, size)

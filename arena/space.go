@@ -20,6 +20,8 @@ type Space struct {
 	idle  pool      // arenas for the next Take
 	dirty []Region  // arenas given back that the system refused to decommit: not zero, so not yet idle
 	stray []extent  // no arenas, and the system refused to take them back
+
+	protected map[uintptr]bool // arenas, by their base, of which parts may be Protected
 }
 
 // process is the Space of Process.
@@ -90,6 +92,22 @@ func (p *Space) Take(n int, after uintptr) ([]Region, error) {
 	return untouched(base, n), nil
 }
 
+// Protect makes a range inaccessible, which is the caller's, Ready and in one arena: who touches it gets a
+// fault. It is an error if the system refuses, or cannot do it (errors.ErrUnsupported); the range is then as
+// before. What is Protected need not be unprotected before Give.
+func (p *Space) Protect(addr, size uintptr) error {
+	p.mu.Lock()
+	if p.protected == nil {
+		p.protected = map[uintptr]bool{}
+	}
+	p.protected[addr&^(Size-1)] = true
+	p.mu.Unlock()
+	return p.system.Protect(addr, size)
+}
+
+// Unprotect undoes Protect, for a range that may be accessible in part. After a refusal it is as before.
+func (p *Space) Unprotect(addr, size uintptr) error { return p.system.Unprotect(addr, size) }
+
 // Give takes arenas back from their owner, for later heaps: their memory goes back to the system, their
 // addresses stay reserved. An arena whose memory the system refuses to take back is kept from everybody
 // until it does; every later Take asks again. Give panics if an arena is none, or was given before.
@@ -111,8 +129,15 @@ func (p *Space) Give(regions []Region) {
 	}
 }
 
-// wipe gives all memory of r back, so that it reads zero, and tells whether the system did it.
+// wipe makes all of r accessible and gives its memory back, so that it reads zero, and tells whether the
+// system did it. p.mu is held.
 func (p *Space) wipe(r Region) bool {
+	if p.protected[r.Base] {
+		if p.system.Unprotect(r.Base, r.Ready-r.Base) != nil {
+			return false
+		}
+		delete(p.protected, r.Base)
+	}
 	return r.Decommit(p.system, r.Base, r.Ready-r.Base) == nil
 }
 

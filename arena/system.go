@@ -8,17 +8,18 @@ import (
 // System is what an operating system gives: verbs on ranges [addr, addr+size), each of which takes
 // every page of the range from one state to another.
 //
-//	state      meaning                                     Reserve    Unreserve  Commit   Decommit, Move
+//	state      meaning                                     Reserve    Unreserve  Commit   Decommit, Move  Protect    Unprotect
 //	None       not ours: unmapped, or somebody else's      Reserved
 //	Reserved   ours, not to be touched, no memory behind              None       Ready
-//	Ready      may be read and written, backed on touch                                   Ready
+//	Ready      may be read and written, backed on touch                                   Ready           Protected  Ready
+//	Protected  ours, a touch faults, keeps its contents                                                              Ready
 //
-// An empty cell is a breach: no verb may meet a page in that state. Ready is final: a range that was
-// Ready once stays Ready, with or without memory behind it.
+// An empty cell is a breach: no verb may meet a page in that state. A range that was Ready once stays Ready,
+// with or without memory behind it, or is Protected for a time.
 //
 // Every verb wants addr and size to be multiples of PageSize and size to be above zero. It does not
 // check; who calls a verb on a range that is not in its state breaks memory that is not its own.
-// Commit and Decommit take no range that spans two grants of Reserve. Advise takes pages that are ours, and
+// Commit, Decommit, Protect and Unprotect take no range that spans two grants of Reserve. Advise takes pages that are ours, and
 // changes no state.
 //
 // The system may refuse any verb at any time. The error then wraps the system's own (a syscall.Errno
@@ -50,6 +51,13 @@ type System interface {
 	// is as before, and the contents of dst are undefined. A part of a range that is refused as a whole
 	// may be granted. Where nothing can be moved the error wraps errors.ErrUnsupported.
 	Move(dst, src, size uintptr) error
+
+	// Protect makes a range inaccessible: Ready to Protected. Whoever reads or writes it gets a fault. Where
+	// nothing can be protected the error wraps errors.ErrUnsupported.
+	Protect(addr, size uintptr) error
+
+	// Unprotect makes a range accessible again: Protected, or Ready, to Ready. It reads what it read before.
+	Unprotect(addr, size uintptr) error
 
 	// Advise tells the system how the range will be used; contents do not change. Where the system has
 	// no such advice the error wraps errors.ErrUnsupported.

@@ -32,8 +32,20 @@ func (virtualMemory) Unreserve(addr, size uintptr) error {
 }
 
 func (virtualMemory) Commit(addr, size uintptr) error {
-	if err := unix.Mprotect(bytesOf(addr, size), unix.PROT_READ|unix.PROT_WRITE); err != nil {
-		return refused("commit", addr, size, err)
+	return mprotect("commit", addr, size, unix.PROT_READ|unix.PROT_WRITE)
+}
+
+func (virtualMemory) Protect(addr, size uintptr) error {
+	return mprotect("protect", addr, size, unix.PROT_NONE)
+}
+
+func (virtualMemory) Unprotect(addr, size uintptr) error {
+	return mprotect("unprotect", addr, size, unix.PROT_READ|unix.PROT_WRITE)
+}
+
+func mprotect(verb string, addr, size uintptr, rights int) error {
+	if err := unix.Mprotect(bytesOf(addr, size), rights); err != nil {
+		return refused(verb, addr, size, err)
 	}
 	return nil
 }

@@ -108,3 +108,19 @@ func (virtualMemory) Decommit(addr, size uintptr) error {
 	}
 	return nil
 }
+
+func (virtualMemory) Protect(addr, size uintptr) error {
+	return protect("protect", addr, size, windows.PAGE_NOACCESS)
+}
+
+func (virtualMemory) Unprotect(addr, size uintptr) error {
+	return protect("unprotect", addr, size, windows.PAGE_READWRITE)
+}
+
+func protect(verb string, addr, size uintptr, rights uint32) error {
+	var before uint32
+	if err := windows.VirtualProtect(addr, size, rights, &before); err != nil {
+		return refused(verb, addr, size, err)
+	}
+	return nil
+}

@@ -16,6 +16,9 @@ type slotCount struct{ spans, inSpan, held, live, blocks, liveBytes uint64 }
 func (s *Set) Verify() error {
 	var counts [mheap.NumSpanClasses]slotCount
 	s.heap.Walk(func(span *mheap.Span) {
+		if span.Class() == mheap.Guarded {
+			return
+		}
 		c := &counts[span.Class()]
 		c.spans++
 		if span.Class().Large() {

@@ -41,6 +41,7 @@ type Heap struct {
 
 	huge       HugePages // immutable once the heap is in use
 	toCollapse []*Arena  // dense arenas with stretches that may become huge
+	guards     guards
 	noAdvice   atomic.Bool
 
 	// written under mu, read by anyone
@@ -52,6 +53,7 @@ type Heap struct {
 	largeSpans     atomic.Uint64 // spans in use that are large objects
 	largePages     atomic.Uint64
 	hugeBytes      atomic.Uint64 // of arenas for which the system is asked for huge pages
+	shutPages      atomic.Uint64 // of the span of guarded blocks, without memory
 	peakPages      atomic.Uint64 // the most that were in use since Peak
 }
 
@@ -239,10 +241,12 @@ func (h *Heap) Close() {
 		regions = append(regions, a.region)
 	}
 	h.space.Give(regions)
-	h.budget.give(uintptr(h.arenaCount.Load()*pagesPerArena-h.scavPages.Load()) << PageShift)
+	h.budget.give(uintptr(h.arenaCount.Load()*pagesPerArena-h.scavPages.Load()-h.shutPages.Load()) << PageShift)
 	h.arenas, h.toCollapse, h.free, h.scav = nil, nil, tree{}, tree{}
 	h.freePages.Store(0)
 	h.scavPages.Store(0)
+	h.shutPages.Store(0)
+	h.guards = guards{}
 	h.untouchedBytes.Store(0)
 	h.arenaCount.Store(0)
 	h.largeSpans.Store(0)

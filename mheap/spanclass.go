@@ -4,7 +4,8 @@ import "github.com/spanheap/spanheap/sizeclass"
 
 // SpanClass says what a span is cut into: a size class, and whether its slots may hold references
 // to other blocks (scan) or not (noscan): class<<1 | noscan. Class 0 is one large object; one
-// class above the size classes is tiny: slots of 16 bytes that noscan blocks under 8 bytes share.
+// class above the size classes is tiny: slots of 16 bytes that noscan blocks under 8 bytes share. The class above
+// that is of the span of guarded blocks, which has neither central nor magazines.
 type SpanClass uint8
 
 const (
@@ -13,6 +14,8 @@ const (
 	Tiny        SpanClass = sizeclass.NumClasses<<1 | 1
 
 	NumSpanClasses = int(Tiny) + 1
+
+	Guarded = Tiny + 1
 
 	TinySlot = 16 // bytes of a slot that tiny blocks share
 	TinyMax  = 7  // bytes of the largest block that is tiny
@@ -61,6 +64,7 @@ func makeLayouts() (t [256]Layout) {
 		t[c<<1], t[c<<1|1] = l, l
 	}
 	t[Tiny] = Layout{magic: 1 << 32 / TinySlot, Bytes: TinySlot, Pages: 1, Slots: PageSize / TinySlot, stride: tinyStride}
+	t[Guarded] = Layout{magic: 1 << 32 / GuardSlot, Bytes: GuardSlot, Pages: guardPages, Slots: GuardSlots + 1}
 	return t
 }
 

@@ -14,7 +14,8 @@ import (
 type Usage struct {
 	FreePages uint64 // backed, in no span in use
 	Released  uint64 // given back to the operating system
-	Untouched uint64 // never used
+	Untouched uint64 // never used, or shut
+	Shut      uint64 // of Untouched, inaccessible pages around and of guarded blocks
 	Arenas    uint64 // number of arenas
 
 	HugeAsked uint64 // of arenas for which the system is asked for huge pages
@@ -31,6 +32,8 @@ func (h *Heap) Usage() (u Usage) {
 	u.FreePages = h.freePages.Load() << PageShift
 	u.Untouched = h.untouchedBytes.Load()
 	u.Released = h.scavPages.Load()<<PageShift - u.Untouched
+	u.Shut = h.shutPages.Load() << PageShift
+	u.Untouched += u.Shut
 	u.Arenas = h.arenaCount.Load()
 	u.HugeAsked = h.hugeBytes.Load()
 	u.LargeSpans = h.largeSpans.Load()
@@ -145,6 +148,7 @@ func (h *Heap) Verify() error {
 		recount("huge bytes", h.hugeBytes.Load(), asked),
 		recount("arenas", h.arenaCount.Load(), uint64(len(h.arenas))),
 		recount("large spans", h.largeSpans.Load(), large),
+		recount("shut pages", h.shutPages.Load(), h.guards.shutPages(h.guardUnit())),
 		recount("large pages", h.largePages.Load(), largePages),
 	)
 }
@@ -163,7 +167,7 @@ func (a *Arena) pagesInUse() (n uint32) {
 func (h *Heap) recountBacked() error {
 	h.meta.mu.Lock()
 	defer h.meta.mu.Unlock()
-	pages := h.arenaCount.Load()*pagesPerArena - h.scavPages.Load()
+	pages := h.arenaCount.Load()*pagesPerArena - h.scavPages.Load() - h.shutPages.Load()
 	return recount("backed bytes", h.budget.Backed(), pages<<PageShift+h.meta.backed)
 }
 

@@ -32,6 +32,6 @@ func (h *Heap) noteUse() {
 }
 
 func (h *Heap) usedPages() uint64 {
-	arenas, idle := h.arenaCount.Load()*pagesPerArena, h.freePages.Load()+h.scavPages.Load()
+	arenas, idle := h.arenaCount.Load()*pagesPerArena, h.freePages.Load()+h.scavPages.Load()+h.shutPages.Load()
 	return arenas - min(arenas, idle)
 }

@@ -15,10 +15,11 @@ const (
 	None State = iota
 	Reserved
 	Ready
+	Protected
 )
 
 // String returns the state's name.
-func (s State) String() string { return [...]string{"None", "Reserved", "Ready"}[s] }
+func (s State) String() string { return [...]string{"None", "Reserved", "Ready", "Protected"}[s] }
 
 // Reporter is told of breaches; *testing.T is one.
 type Reporter interface {
@@ -93,7 +94,7 @@ func (f *Fake) State(addr uintptr) State {
 	return f.pages[addr&^(f.page-1)].state
 }
 
-// Bytes returns how many bytes are in the state, Reserved or Ready.
+// Bytes returns how many bytes are in the state, which is not None.
 func (f *Fake) Bytes(s State) uintptr {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -178,6 +179,10 @@ func (f *Fake) pass(v Verb, addr, size uintptr) error {
 		return f.below.Unreserve(addr, size)
 	case v == Commit:
 		return f.below.Commit(addr, size)
+	case v == Protect:
+		return f.below.Protect(addr, size)
+	case v == Unprotect:
+		return f.below.Unprotect(addr, size)
 	default:
 		return f.below.Decommit(addr, size)
 	}

@@ -49,6 +49,30 @@ func (f *Fake) Advise(a arena.Advice, addr, size uintptr) error {
 	return nil
 }
 
+// Protect makes Ready pages Protected. Over a System that protects nothing it returns that System's error.
+func (f *Fake) Protect(addr, size uintptr) error {
+	return f.turn(Protect, addr, size, Ready, Protected)
+}
+
+// Unprotect makes Protected pages Ready, and leaves those that are.
+func (f *Fake) Unprotect(addr, size uintptr) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err := f.wellFormed(Unprotect, addr, size); err != nil {
+		return err
+	}
+	grant := f.pages[addr].grant
+	ours := func(p page) bool { return (p.state == Ready || p.state == Protected) && p.grant == grant }
+	if at, ok := f.all(addr, size, ours); !ok {
+		return f.breach("%v of %d bytes at %#x: the page at %#x is %v, or of another grant", Unprotect, size, addr, at, f.pages[at].state)
+	}
+	if err := f.pass(Unprotect, addr, size); err != nil {
+		return err
+	}
+	f.set(addr, size, page{Ready, grant})
+	return nil
+}
+
 // all tells whether all pages of the range are as wanted, or which is the first that is not.
 func (f *Fake) all(addr, size uintptr, wanted func(page) bool) (first uintptr, ok bool) {
 	for at := addr; at-addr < size; at += f.page {

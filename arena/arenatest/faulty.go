@@ -25,16 +25,20 @@ const (
 	Decommit
 	Move
 	Advise
+	Protect
+	Unprotect
 	verbs
 )
 
-var verbNames = [verbs]string{"Reserve", "Unreserve", "Commit", "Decommit", "Move", "Advise"}
+var verbNames = [verbs]string{"Reserve", "Unreserve", "Commit", "Decommit", "Move", "Advise", "Protect", "Unprotect"}
 
 // String returns the verb's name.
 func (v Verb) String() string { return verbNames[v] }
 
 // Verbs returns all verbs.
-func Verbs() []Verb { return []Verb{Reserve, Unreserve, Commit, Decommit, Move, Advise} }
+func Verbs() []Verb {
+	return []Verb{Reserve, Unreserve, Commit, Decommit, Move, Advise, Protect, Unprotect}
+}
 
 // Call is one call of a verb. For Reserve, Addr is the hint, for Move the source.
 type Call struct {
@@ -133,6 +137,22 @@ func (f *Faulty) Advise(a arena.Advice, addr, size uintptr) error {
 		return err
 	}
 	return f.system.Advise(a, addr, size)
+}
+
+// Protect refuses, or protects in the System below.
+func (f *Faulty) Protect(addr, size uintptr) error {
+	if err := f.admit(Protect, addr, size); err != nil {
+		return err
+	}
+	return f.system.Protect(addr, size)
+}
+
+// Unprotect refuses, or unprotects in the System below.
+func (f *Faulty) Unprotect(addr, size uintptr) error {
+	if err := f.admit(Unprotect, addr, size); err != nil {
+		return err
+	}
+	return f.system.Unprotect(addr, size)
 }
 
 // admit counts the call and asks the rule.

@@ -6,11 +6,12 @@
 //	└─ Registry                     the table of heaps (root package)
 //	   └─ Scavenge                  what the scavenger does with a heap (root package)
 //	      └─ Notes                  what a heap remembers of blocks (root package)
-//	         └─ CacheSet            the set of a heap's caches (mcache)
-//	            └─ Central          one span class's spans (mcentral)
-//	               └─ PageHeap      all pages of a heap (mheap)
-//	                  └─ Metadata   records and tables off the Go heap (mheap)
-//	                     └─ Budget  what all heaps have backed (mheap)
+//	         └─ Guards              the guarded blocks of a heap (root package)
+//	            └─ CacheSet            the set of a heap's caches (mcache)
+//	               └─ Central          one span class's spans (mcentral)
+//	                  └─ PageHeap      all pages of a heap (mheap)
+//	                     └─ Metadata   records and tables off the Go heap (mheap)
+//	                        └─ Budget  what all heaps have backed (mheap)
 //
 // and never two of one rank. The address space's own lock (arena) lies below all of them and is
 // taken by one package that calls nobody. Builds with the tag spanheap_debug check every Lock
@@ -26,6 +27,7 @@ const (
 	Registry
 	Scavenge
 	Notes
+	Guards
 	CacheSet
 	Central
 	PageHeap
@@ -33,7 +35,7 @@ const (
 	Budget
 )
 
-var names = [...]string{"unranked", "Attach", "Registry", "Scavenge", "Notes", "CacheSet", "Central", "PageHeap", "Metadata", "Budget"}
+var names = [...]string{"unranked", "Attach", "Registry", "Scavenge", "Notes", "Guards", "CacheSet", "Central", "PageHeap", "Metadata", "Budget"}
 
 // String returns the rank's name.
 func (r Rank) String() string { return names[r] }
