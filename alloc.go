@@ -122,7 +122,7 @@ func (h *Heap) allocate(n uintptr, noscan, zero bool) (p uintptr, err error) {
 	case n <= mheap.TinyMax && noscan:
 		p, err = h.allocTiny(n)
 	default:
-		p, err = h.allocSmall(mheap.ClassOf(sizeclass.Of(n), noscan), n, alignment)
+		p, err = h.allocSmall(mheap.ClassOf(sizeclass.Of(n), noscan), n)
 	}
 	if err != nil {
 		return 0, err
@@ -139,14 +139,14 @@ func (h *Heap) allocate(n uintptr, noscan, zero bool) (p uintptr, err error) {
 // its entries fill the memory.
 const maxBytes = (^uintptr(0) >> 1) >> ((bits.UintSize - 32) * 25 / 32) &^ (1<<mheap.PageShift - 1)
 
-func (h *Heap) allocSmall(class mheap.SpanClass, n, align uintptr) (uintptr, error) {
+func (h *Heap) allocSmall(class mheap.SpanClass, n uintptr) (uintptr, error) {
 	c := h.caches.Enter()
 	p := c.Pop(class, n)
 	h.caches.Leave(c)
 	if p != 0 {
 		return p, nil
 	}
-	return h.obtainAligned(n, align, func() (p, rate uintptr, err error) { return h.caches.Alloc(nil, class, n) })
+	return h.obtain(n, func() (p, rate uintptr, err error) { return h.caches.Alloc(nil, class, n) })
 }
 
 func (h *Heap) allocTiny(n uintptr) (uintptr, error) {
@@ -197,21 +197,13 @@ func (h *Heap) insist(n uintptr, alloc func() (uintptr, error)) (uintptr, error)
 // obtain is insist for an alloc that returns the address of a block of n bytes and the rate with which it is
 // to be sampled, or 0.
 func (h *Heap) obtain(n uintptr, alloc func() (p, rate uintptr, err error)) (uintptr, error) {
-	return h.obtainAligned(n, alignment, alloc)
-}
-
-// alignment is that of blocks for which none was asked.
-const alignment = smallest
-
-// obtainAligned is obtain for a block at a multiple of align.
-func (h *Heap) obtainAligned(n, align uintptr, alloc func() (p, rate uintptr, err error)) (uintptr, error) {
 	var rate uintptr
 	p, err := h.insist(n, func() (p uintptr, err error) {
 		p, rate, err = alloc()
 		return p, err
 	})
 	if err == nil && rate != 0 {
-		p = h.guard(p, n, align, rate)
+		p = h.guard(p, n, rate)
 		h.noteSample(p, n, rate)
 	}
 	return p, err
@@ -238,7 +230,7 @@ func (h *Heap) AllocAligned(n, align int) ([]byte, error) {
 		}
 		for class := sizeclass.Of(max(size, smallest)); class < sizeclass.NumClasses; class++ {
 			if uintptr(sizeclass.Size[class])&(a-1) == 0 {
-				p, err := h.allocSmall(mheap.ClassOf(class, true), size, a)
+				p, err := h.allocSmall(mheap.ClassOf(class, true), size)
 				if err != nil {
 					return nil, err
 				}

@@ -17,7 +17,7 @@ import (
 
 const (
 	// DefaultGuard is the value of Options.Guard that 0 stands for.
-	DefaultGuard = 100_000
+	DefaultGuard = 250_000
 
 	// NoGuard is the value of Options.Guard for no guarded blocks.
 	NoGuard = -1
@@ -52,6 +52,7 @@ type guardedBlock struct {
 	addr, size       uintptr
 	class            mheap.SpanClass // the class that it would be of, were it not guarded
 	live             bool
+	open             bool   // it lives, or the system refused to shut its pages
 	freedAs          uint64 // which of all frees was its; 0 for a slot that was never used
 	allocated, freed [guardDepth]uintptr
 }
@@ -82,9 +83,9 @@ func (g *guards) chosen(n, rate uintptr) bool {
 	return g.every > 0 && n <= mheap.GuardMax && rand.Uint64N(g.every*weightOne) < weightOf(n, rate)
 }
 
-// guard returns the address of a guarded block of n bytes at a multiple of align, in place of the block at p
-// which is sampled with the rate, Live and the caller's; or p, if it is not to be guarded or cannot be.
-func (h *Heap) guard(p, n, align, rate uintptr) uintptr {
+// guard returns the address of a guarded block of n bytes in place of the block at p, which is sampled with the
+// rate, Live and the caller's; or p, if it is not to be guarded or cannot be.
+func (h *Heap) guard(p, n, rate uintptr) uintptr {
 	if !h.guards.chosen(n, rate) {
 		return p
 	}
@@ -92,7 +93,7 @@ func (h *Heap) guard(p, n, align, rate uintptr) uintptr {
 	if e.Class().Large() {
 		return p
 	}
-	guarded := h.newGuarded(n, align, e.Class())
+	guarded := h.newGuarded(n, e.Class())
 	if guarded == 0 {
 		return p
 	}
@@ -101,8 +102,9 @@ func (h *Heap) guard(p, n, align, rate uintptr) uintptr {
 	return guarded
 }
 
-// newGuarded returns the address of a guarded block, which is Live, or 0.
-func (h *Heap) newGuarded(n, align uintptr, class mheap.SpanClass) uintptr {
+// newGuarded returns the address of a guarded block, which is Live, or 0. At the end of its pages too it has all
+// the bytes, and so the alignment, that a slot of the class has.
+func (h *Heap) newGuarded(n uintptr, class mheap.SpanClass) uintptr {
 	g := &h.guards
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -112,10 +114,10 @@ func (h *Heap) newGuarded(n, align uintptr, class mheap.SpanClass) uintptr {
 	}
 	p, limit := h.pages.GuardUnit(g.span, i)
 	if rand.Uint32()&1 == 0 {
-		p = (limit - n) &^ (align - 1)
+		p = limit - class.Layout().Bytes
 	}
 	b := &g.blocks[i]
-	*b = guardedBlock{addr: p, size: n, class: class, live: true}
+	*b = guardedBlock{addr: p, size: n, class: class, live: true, open: true}
 	runtime.Callers(3, b.allocated[:])
 	g.live++
 	g.requested += uint64(n)
@@ -172,7 +174,19 @@ func (h *Heap) freeGuarded(p uintptr) {
 	g.live--
 	g.requested -= uint64(b.size)
 	mheap.SetSlotState(g.span.State(uintptr(i)), mheap.InSpan)
-	h.pages.ShutGuard(g.span, i)
+	b.open = !h.pages.ShutGuard(g.span, i)
+}
+
+// shutGuards repeats what the system refused when blocks were freed.
+func (h *Heap) shutGuards() {
+	g := &h.guards
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for i := range g.blocks {
+		if b := &g.blocks[i]; b.open && !b.live && h.pages.OpenGuard(g.span, i) == nil {
+			b.open = !h.pages.ShutGuard(g.span, i)
+		}
+	}
 }
 
 // slotOf returns the slot that holds address p of the span. The caller holds the lock.
@@ -190,10 +204,11 @@ func (g *guards) at(p uintptr) guardedBlock {
 
 // kind says what is wrong with an address in the span of guarded blocks; 0 when a live block begins there.
 func (g *guards) kind(p uintptr) MisuseKind {
-	switch b := g.at(p); {
-	case !b.live:
+	state, _ := mheap.EntryOf(p).Slot(p)
+	switch {
+	case !mheap.Allocated(mheap.SlotState(state)):
 		return DoubleFree
-	case b.addr != p:
+	case g.at(p).addr != p:
 		return InteriorAddress
 	}
 	return 0

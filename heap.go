@@ -79,8 +79,7 @@ type Options struct {
 	// most, live or freed, of which the freed one that is the oldest gives way to the next; while 60 live, and in all
 	// heaps but the first 16 that guard, blocks are allocated as usual. So they are when the limit or the operating
 	// system refuse the pages. A live guarded block takes 8 KiB, or a page of the system's; the heap has 2 MiB of address
-	// space for them. An overflow shows where no alignment lies between: up to 7 bytes of a block placed at the end
-	// can go unseen, and all before its page. There are no guards where pages cannot be made inaccessible (js,
+	// space for them. Like any block it has UsableSize bytes: what lies behind those asked for may be written to. There are no guards where pages cannot be made inaccessible (js,
 	// wasip1, and builds with the race detector), nor with pages above 16 KiB.
 	Guard int
 
@@ -231,6 +230,7 @@ func (h *Heap) Release(n int) int {
 	if u := h.pages.Usage(); u.FreePages < uint64(n) {
 		h.caches.Drain()
 	}
+	h.shutGuards()
 	return int(h.pages.Release(uintptr(n)))
 }
 

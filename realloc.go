@@ -100,8 +100,7 @@ func goodSize(n uintptr) uintptr {
 }
 
 // UsableSize returns how many bytes the block b, of any heap, could hold: at least cap(b), and
-// GoodSize of what was asked for unless it was asked for aligned,
-// became a little shorter, or is guarded. It is 0 for nil and for blocks of
+// GoodSize of what was asked for unless it was asked for aligned, or became a little shorter. It is 0 for nil and for blocks of
 // 0 bytes. Like Free it panics when b is no live block.
 func UsableSize(b []byte) int {
 	if cap(b) == 0 {
@@ -111,9 +110,6 @@ func UsableSize(b []byte) int {
 	e, kind := lookUp(p)
 	if kind != 0 {
 		panic(misuse("UsableSize", kind, p))
-	}
-	if e.Class() == mheap.Guarded {
-		return int(heapOf(p).guards.at(p).size)
 	}
 	return int(usableSize(e, p))
 }

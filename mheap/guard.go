@@ -102,15 +102,17 @@ func (h *Heap) OpenGuard(s *Span, i int) error {
 	return nil
 }
 
-// ShutGuard takes the memory of the unit of slot i, which is open, and makes it inaccessible. What the
-// operating system refuses of it is not done: the unit counts as open then.
-func (h *Heap) ShutGuard(s *Span, i int) {
+// ShutGuard takes the memory of the unit of slot i, which is open, and makes it inaccessible. It tells whether
+// the operating system did both; if not the unit counts as open, though it may be inaccessible.
+func (h *Heap) ShutGuard(s *Span, i int) (shut bool) {
 	base, limit := h.GuardUnit(s, i)
 	emptied := h.space.System().Decommit(base, limit-base) == nil
-	if h.space.Protect(base, limit-base) == nil && emptied {
+	shut = h.space.Protect(base, limit-base) == nil && emptied
+	if shut {
 		h.setOpen(i, false)
 		h.budget.give(limit - base)
 	}
+	return shut
 }
 
 func (h *Heap) setOpen(i int, open bool) {
