@@ -1,4 +1,4 @@
-//go:build !peer
+//go:build !peer || peer_spanheap_unguarded
 
 package pattern
 

@@ -67,6 +67,7 @@ func Impls() []*Impl {
 		{Name: Local, About: "the same through a Local handle", Kind: Go, tag: "peer_spanheap_local", zeroes: both, replays: true},
 		{Name: Batch, About: "AllocBatch and FreeBatch", Kind: Go, tag: "peer_spanheap_batch", runs: inGroups},
 		{Name: "spanheap-new", About: "New and Delete of a 64-byte type", Kind: Go, tag: "peer_spanheap_new", zeroes: always, runs: typed},
+		{Name: "spanheap-unguarded", About: "spanheap without guards, which it has by default", Kind: Go, tag: "peer_spanheap_unguarded", runs: simple},
 		{Name: Make, About: "Go's make, its collector included", Kind: Go, tag: "peer_make", zeroes: always, replays: true},
 		{Name: "new", About: "Go's new of a 64-byte type, its collector included", Kind: Go, tag: "peer_new", zeroes: always, runs: typed},
 		{Name: "sync.Pool", About: "a sync.Pool of *[]byte for every power of two", Kind: Go, tag: "peer_pool"},
@@ -145,4 +146,9 @@ func NewBaseline(program string) *Impl {
 		Name: Baseline, About: "spanheap, as another build has it", Kind: Go, replays: true, retains: true,
 		binary: map[bool]string{false: program},
 	}
+}
+
+// simple are the rows in which little else happens than calls of the allocator.
+func simple(c Cell) bool {
+	return !c.Zeroed && c.Procs == 1 && slices.Contains([]string{"pair", "mixed"}, c.Pattern)
 }

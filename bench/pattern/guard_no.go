@@ -1,0 +1,7 @@
+//go:build peer_spanheap_unguarded
+
+package pattern
+
+import "github.com/spanheap/spanheap"
+
+const guard = spanheap.NoGuard
