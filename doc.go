@@ -16,6 +16,7 @@
 //	stash       a bounded stack of free slots on their way from one mcache to the next
 //	mcentral    all spans of one span class: the lists with room (nonempty), the list without (empty); a stash
 //	note        what a heap remembers of one block, whose slot is Noted then; a sample of the profile, for one
+//	guard       a page that is inaccessible, beside a sampled block or where a freed one lay: a touch faults
 //	mheap       all pages: the tree of free spans that are backed (free), of those given back (scav)
 //	scavenger   the process's goroutine that gives free memory back, each heap's by its rule
 //
@@ -42,7 +43,8 @@
 //     nothing fits, grows by an arena when that fails too. Memory is committed when it is first used.
 //
 // Each cache counts the bytes down to the next block that the heap profile samples; that one takes the
-// slow path, gets a note with its stack, and a state that only the slow free accepts.
+// slow path, gets a note with its stack, and a state that only the slow free accepts. A few of those are guarded:
+// they lie between inaccessible pages of the heap's one span for it, as their own pages are when they are freed.
 //
 // Objects above 32 KiB come from the mheap, up to 256 KiB through a few that each P keeps of those it freed.
 // Noscan blocks under 8 bytes share 16-byte slots. Spans are longer, the more spans their class has.

@@ -70,9 +70,8 @@ func (e *FaultError) Error() string {
 }
 
 // DescribeFault returns what is known of a touch of addr, for programs that meet faults in their own way: by
-// debug.SetPanicOnFault, whose panic value has the address as its Addr method, or by reading a crash's
-// output before they end. ok is false for an address that no page of guards holds, or that is allowed.
-// Any goroutine may call it; what was touched may have been used anew meanwhile, so call it at once.
+// debug.SetPanicOnFault, whose panic value has the address as its Addr method. ok is false for an address that
+// no page of guards holds, or that is a live block's. Any goroutine may call it; what was touched may have been used anew meanwhile, so call it at once.
 func DescribeFault(addr uintptr) (e *FaultError, ok bool) {
 	if mheap.EntryOf(addr).Class() != mheap.Guarded {
 		return nil, false

@@ -10,7 +10,7 @@ import "fmt"
 //	│ or given back   │ touched          │
 //
 // The committed part grows from the base and never shrinks, so an arena is at most two mappings, and a few more
-// for ranges that memory was moved to.
+// for ranges that memory was moved to, or that are Protected.
 type Region struct {
 	Base  uintptr // first address, a multiple of Size
 	Ready uintptr // the mark: everything below has been committed, nothing at or above it has
