@@ -74,13 +74,16 @@ type Options struct {
 	// (Serebryany and others, GWP-ASan: Sampling-Based Detection of Memory-Safety Bugs in Production, 2024).
 	//
 	// The block is chosen among those that the heap profile samples, so that it costs the others nothing. Every
-	// block of 8 bytes and more has the same chance, one of N; the heap samples each 8·N bytes at least for
-	// it, whatever SetProfileRate says, but that 0 means no samples and no guards. A heap has 60 guarded blocks at
-	// most, live or freed, of which the freed one that is the oldest gives way to the next; while 60 live, and in all
-	// heaps but the first 16 that guard, blocks are allocated as usual. So they are when the limit or the operating
-	// system refuse the pages. A live guarded block takes 8 KiB, or a page of the system's; the heap has 2 MiB of address
-	// space for them. Like any block it has UsableSize bytes: what lies behind those asked for may be written to. There are no guards where pages cannot be made inaccessible (js,
-	// wasip1, and builds with the race detector), nor with pages above 16 KiB.
+	// block of 8 bytes and more has the same chance, one of N: the heap samples once each 8·N bytes at least,
+	// whatever SetProfileRate says, but that 0 means no samples and no guards. A heap has 60 guarded blocks at
+	// most, live or freed, of which the one that was freed first gives way to the next; while 60 live, and in
+	// all heaps but the first 16 that guard, blocks are allocated as usual. So they are when the limit or the
+	// operating system refuses the pages. A live guarded block takes 8 KiB, or a page of the system's; a heap
+	// has 2 MiB of address space for them.
+	//
+	// Like any block a guarded one has UsableSize bytes, all of which are its owner's: a touch behind those asked
+	// for and within these is no fault. There are no guards where pages cannot be made inaccessible (js, wasip1,
+	// builds with the race detector), nor where the system's have more than 16 KiB.
 	Guard int
 
 	// Scavenge says when free memory goes back to the operating system. The default is
