@@ -26,7 +26,7 @@ type pageState struct {
 }
 
 // A page has room for every class.
-const _ = uint(statpage.MaxRows - (sizeclass.NumClasses + 1))
+const _ = uint(statpage.MaxRows - (sizeclass.NumClasses + 2))
 
 // now returns the page as it is now.
 func (s *pageState) now() *statpage.Page {
@@ -86,18 +86,15 @@ func (s *pageState) add(h *Heap) {
 func fill(to *statpage.Heap, s *Stats) {
 	to.Live, to.Rounding, to.SpanTail, to.CachedSlots, to.CentralSlots = s.Live, s.Rounding, s.SpanTail, s.CachedSlots, s.CentralSlots
 	to.FreePages, to.Metadata, to.Backed, to.Released, to.Mapped = s.FreePages, s.Metadata, s.Backed, s.Released, s.Mapped
-	to.Untouched, to.Reserved, to.HugeAsked = s.Untouched, s.Reserved, s.HugeAsked
+	to.Untouched, to.Reserved, to.Guards, to.HugeAsked = s.Untouched, s.Reserved, s.Guards, s.HugeAsked
 	to.LiveBlocks, to.Mallocs, to.Frees, to.Spans, to.Arenas = s.LiveBlocks, s.Mallocs, s.Frees, s.Spans, s.Arenas
 }
 
 func rowOf(c classCounts) statpage.Row {
 	r := statpage.Row{
-		Class: uint64(c.class), Size: c.Size, Spans: c.Spans, SpanBytes: c.SpanBytes, Slots: c.Slots, LiveSlots: c.LiveSlots,
+		Class: c.class, Size: c.Size, Spans: c.Spans, SpanBytes: c.SpanBytes, Slots: c.Slots, LiveSlots: c.LiveSlots,
 		Live: c.Live, Rounding: c.Rounding, SpanTail: c.SpanTail, CachedSlots: c.CachedSlots, CentralSlots: c.CentralSlots,
 		Mallocs: c.mallocs, Frees: c.mallocs - min(c.blocks, c.mallocs),
-	}
-	if c.isLarge {
-		r.Class = statpage.Large
 	}
 	counted := c.full
 	r.Occupancy[0] = c.full

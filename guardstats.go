@@ -3,6 +3,7 @@ package spanheap
 import (
 	"fmt"
 
+	"github.com/spanheap/spanheap/internal/statpage"
 	"github.com/spanheap/spanheap/mheap"
 )
 
@@ -15,7 +16,7 @@ func (h *Heap) guardStats() (c classCounts) {
 	g := &h.guards
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	c.Name = guarded
+	c.Name, c.class = guarded, statpage.Guarded
 	if g.span == nil {
 		return c
 	}

@@ -151,6 +151,7 @@ var metricTable = []metric{
 	bytesMetric("mapped", "The sum of backed and released.", func(f *figures) uint64 { return f.Mapped }),
 	bytesMetric("untouched", "Reserved address space that was never used.", func(f *figures) uint64 { return f.Untouched }),
 	bytesMetric("reserved", "The sum of mapped and untouched.", func(f *figures) uint64 { return f.Reserved }),
+	bytesMetric("guards", "Of untouched, inaccessible pages around guarded blocks, and of freed ones.", func(f *figures) uint64 { return f.Guards }),
 	bytesMetric("huge-asked", "Of reserved, what the system was asked to back by huge pages.", func(f *figures) uint64 { return f.HugeAsked }),
 	bytesMetric("limit", "The hard limit of a heap's backed bytes, 0 for none; of all heaps, the sum of their limits.",
 		func(f *figures) uint64 { return f.limit }),

@@ -3,6 +3,7 @@ package spanheap
 import (
 	"strconv"
 
+	"github.com/spanheap/spanheap/internal/statpage"
 	"github.com/spanheap/spanheap/mcentral"
 	"github.com/spanheap/spanheap/mheap"
 	"github.com/spanheap/spanheap/sizeclass"
@@ -113,8 +114,7 @@ func (h *Heap) readStats(s *Stats, each func(classCounts)) {
 // classCounts is a class's part of Stats together with what has no column of its own there.
 type classCounts struct {
 	ClassStats
-	class           uint8 // 0 is tiny
-	isLarge         bool
+	class           uint64 // as on statpage's page
 	blocks, mallocs uint64
 	full            uint64                       // spans without a free slot
 	roomy           [mcentral.Occupancies]uint64 // spans with free slots, by a quarter of them and more
@@ -136,7 +136,7 @@ func (s *Stats) add(c *classCounts) {
 func (h *Heap) smallStats(classes ...mheap.SpanClass) (c classCounts) {
 	l := classes[0].Layout()
 	if classes[0] != mheap.Tiny {
-		c.class = classes[0].Size()
+		c.class = uint64(classes[0].Size())
 	}
 	c.Name = className(classes[0])
 	c.Size = uint64(l.Bytes)
@@ -183,7 +183,7 @@ const large = "large"
 // largeStats counts the large objects. One that a P keeps for the next counts as a cached slot.
 func (h *Heap) largeStats() (c classCounts) {
 	u := h.caches.LargeUsage()
-	c.Name, c.isLarge = large, true
+	c.Name, c.class = large, statpage.Large
 	c.Spans, c.Slots, c.SpanBytes = u.Spans, u.Spans, u.Bytes
 	c.LiveSlots = u.Spans - u.CachedSpans
 	c.Live = u.Requested

@@ -25,7 +25,7 @@ func statsOf(h *statpage.Heap) spanheap.Stats {
 	s := spanheap.Stats{
 		Live: h.Live, Rounding: h.Rounding, SpanTail: h.SpanTail, CachedSlots: h.CachedSlots, CentralSlots: h.CentralSlots,
 		FreePages: h.FreePages, Metadata: h.Metadata, Backed: h.Backed, Released: h.Released, Mapped: h.Mapped,
-		Untouched: h.Untouched, Reserved: h.Reserved, HugeAsked: h.HugeAsked,
+		Untouched: h.Untouched, Reserved: h.Reserved, Guards: h.Guards, HugeAsked: h.HugeAsked,
 		LiveBlocks: h.LiveBlocks, Mallocs: h.Mallocs, Frees: h.Frees, Spans: h.Spans, Arenas: h.Arenas,
 		Classes: []spanheap.ClassStats{},
 	}
@@ -46,6 +46,8 @@ func className(class uint64) string {
 	switch class {
 	case statpage.Tiny:
 		return "tiny"
+	case statpage.Guarded:
+		return "guarded"
 	case statpage.Large:
 		return "large"
 	}

@@ -109,7 +109,7 @@ func recordOf(s spanheap.Stats) statpage.Heap {
 	h := statpage.Heap{
 		Summed: 1, Live: s.Live, Rounding: s.Rounding, SpanTail: s.SpanTail, CachedSlots: s.CachedSlots,
 		CentralSlots: s.CentralSlots, FreePages: s.FreePages, Metadata: s.Metadata, Backed: s.Backed,
-		Released: s.Released, Mapped: s.Mapped, Untouched: s.Untouched, Reserved: s.Reserved, HugeAsked: s.HugeAsked,
+		Released: s.Released, Mapped: s.Mapped, Untouched: s.Untouched, Reserved: s.Reserved, Guards: s.Guards, HugeAsked: s.HugeAsked,
 		LiveBlocks: s.LiveBlocks, Mallocs: s.Mallocs, Frees: s.Frees, Spans: s.Spans, Arenas: s.Arenas,
 	}
 	for _, c := range s.Classes {
@@ -127,6 +127,8 @@ func classNumber(name string) uint64 {
 	switch name {
 	case "tiny":
 		return statpage.Tiny
+	case "guarded":
+		return statpage.Guarded
 	case "large":
 		return statpage.Large
 	}

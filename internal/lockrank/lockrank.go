@@ -7,9 +7,9 @@
 //	   └─ Scavenge                  what the scavenger does with a heap (root package)
 //	      └─ Notes                  what a heap remembers of blocks (root package)
 //	         └─ Guards              the guarded blocks of a heap (root package)
-//	            └─ CacheSet            the set of a heap's caches (mcache)
-//	               └─ Central          one span class's spans (mcentral)
-//	                  └─ PageHeap      all pages of a heap (mheap)
+//	            └─ CacheSet         the set of a heap's caches (mcache)
+//	               └─ Central       one span class's spans (mcentral)
+//	                  └─ PageHeap   all pages of a heap (mheap)
 //	                     └─ Metadata   records and tables off the Go heap (mheap)
 //	                        └─ Budget  what all heaps have backed (mheap)
 //

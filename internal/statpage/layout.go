@@ -186,10 +186,10 @@ func (p *Process) words() [17]*uint64 {
 	}
 }
 
-func (h *Heap) words() [21]*uint64 {
+func (h *Heap) words() [22]*uint64 {
 	return [...]*uint64{
 		&h.ID, &h.Summed, &h.Live, &h.Rounding, &h.SpanTail, &h.CachedSlots, &h.CentralSlots, &h.FreePages, &h.Metadata,
-		&h.Backed, &h.Released, &h.Mapped, &h.Untouched, &h.Reserved, &h.HugeAsked, &h.LiveBlocks, &h.Mallocs, &h.Frees,
+		&h.Backed, &h.Released, &h.Mapped, &h.Untouched, &h.Reserved, &h.Guards, &h.HugeAsked, &h.LiveBlocks, &h.Mallocs, &h.Frees,
 		&h.Spans, &h.Arenas, &h.Limit,
 	}
 }
