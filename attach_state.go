@@ -26,7 +26,7 @@ type pageState struct {
 }
 
 // A page has room for every class.
-const _ = uint(statpage.MaxRows - (sizeclass.NumClasses + 1))
+const _ = uint(statpage.MaxRows - (sizeclass.NumClasses + 2))
 
 // now returns the page as it is now.
 func (s *pageState) now() *statpage.Page {
@@ -96,8 +96,11 @@ func rowOf(c classCounts) statpage.Row {
 		Live: c.Live, Rounding: c.Rounding, SpanTail: c.SpanTail, CachedSlots: c.CachedSlots, CentralSlots: c.CentralSlots,
 		Mallocs: c.mallocs, Frees: c.mallocs - min(c.blocks, c.mallocs),
 	}
-	if c.isLarge {
+	switch {
+	case c.isLarge:
 		r.Class = statpage.Large
+	case c.Name == guarded:
+		r.Class = statpage.Guarded
 	}
 	counted := c.full
 	r.Occupancy[0] = c.full

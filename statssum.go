@@ -21,6 +21,7 @@ func (s Stats) Plus(t Stats) Stats {
 	s.Mapped += t.Mapped
 	s.Untouched += t.Untouched
 	s.Reserved += t.Reserved
+	s.Guards += t.Guards
 	s.HugeAsked += t.HugeAsked
 	s.LiveBlocks += t.LiveBlocks
 	s.Mallocs += t.Mallocs
@@ -70,6 +71,8 @@ func (c ClassStats) rank() int {
 	switch c.Name {
 	case "tiny":
 		return 0
+	case guarded:
+		return math.MaxInt - 1
 	case large:
 		return math.MaxInt
 	}

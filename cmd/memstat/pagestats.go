@@ -46,6 +46,8 @@ func className(class uint64) string {
 	switch class {
 	case statpage.Tiny:
 		return "tiny"
+	case statpage.Guarded:
+		return "guarded"
 	case statpage.Large:
 		return "large"
 	}

@@ -127,6 +127,8 @@ func classNumber(name string) uint64 {
 	switch name {
 	case "tiny":
 		return statpage.Tiny
+	case "guarded":
+		return statpage.Guarded
 	case "large":
 		return statpage.Large
 	}

@@ -107,7 +107,7 @@ type Heap struct {
 
 // Row is a size class's part of a heap.
 type Row struct {
-	Class        uint64 // its number; Tiny or Large
+	Class        uint64 // its number; Tiny, Guarded or Large
 	Size         uint64 // of a slot; 0 for large objects
 	Spans        uint64 // number
 	SpanBytes    uint64
@@ -130,8 +130,9 @@ const Occupancies = 6
 
 // Classes that have no number.
 const (
-	Tiny  = 0
-	Large = 1<<32 - 1
+	Tiny    = 0
+	Guarded = 1<<32 - 2
+	Large   = 1<<32 - 1
 )
 
 var (
