@@ -134,15 +134,16 @@ The heap's statistics, those of spanheap.Stats
   backed          the sum of all above: what can count as resident
   released        given back to the operating system
   mapped          backed + released
-  untouched       reserved address space that was never used
+  untouched       reserved address space that was never used, and guards
   reserved        mapped + untouched
+  guards          of untouched, inaccessible pages around guarded blocks, and of freed ones
   huge_asked      of reserved, what the system is asked to back by huge pages
   live_blocks     how many blocks live
   mallocs, frees  how many blocks were allocated, and freed
   spans           how many spans are in use
   arenas          how many arenas are reserved
   classes         an object for each class that holds a span, with its part of the columns above, and:
-    name          "tiny", the class's number, or "large"
+    name          "tiny", the class's number, "guarded", or "large"
     size          bytes of a slot; 0 for large, where they differ
     span_bytes    live + rounding + span_tail + cached_slots + central_slots
     slots         how many slots the spans have
