@@ -32,7 +32,7 @@ type Span struct {
 type SpanState uint8
 
 const (
-	SpanInUse     SpanState = iota // cut into slots of a class, or one large object
+	SpanInUse     SpanState = iota // cut into slots of a class, or one large object; of that of guarded blocks most is Stats.Guards
 	SpanFree                       // backed pages in no span in use: Stats.FreePages
 	SpanReleased                   // given back to the operating system: Stats.Released
 	SpanUntouched                  // never used: Stats.Untouched, but for what is reserved for metadata

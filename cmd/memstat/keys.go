@@ -134,7 +134,7 @@ The heap's statistics, those of spanheap.Stats
   backed          the sum of all above: what can count as resident
   released        given back to the operating system
   mapped          backed + released
-  untouched       reserved address space that was never used
+  untouched       reserved address space that was never used, and guards
   reserved        mapped + untouched
   guards          of untouched, inaccessible pages around guarded blocks, and of freed ones
   huge_asked      of reserved, what the system is asked to back by huge pages
