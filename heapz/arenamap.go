@@ -13,7 +13,7 @@ import (
 const (
 	mapColumns = 128
 	mapCells   = 1024
-	mapFigures = 96
+	mapFigures = 48
 	rowHeight  = 9 // pixels
 )
 
