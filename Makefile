@@ -43,10 +43,14 @@ bench-guard: ## fail if a lock has come upon the fast path
 	cd bench && go vet ./... && go test ./... && go run ./cmd/spanbench -guard
 gen: ## write the size-class tables
 	go generate ./...
+shots: ## look at heapz's pages with Chromium: check numbers and widths, and put pictures into OUT (shots)
+	go run ./heapz/testdata/shots -out $(or $(OUT),shots)
+pictures: ## take the pictures of docs/observability.md, with Chromium
+	go run ./heapz/testdata/shots -docs
 lint: ## vet for every system, and check the formatting
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; exit 1; }
 	@for os in linux/amd64 linux/386 linux/arm64 linux/s390x darwin/arm64 windows/amd64 freebsd/amd64 netbsd/amd64 openbsd/amd64 dragonfly/amd64 js/wasm wasip1/wasm; do echo "vet $$os"; GOOS=$${os%/*} GOARCH=$${os#*/} go vet ./... || exit 1; done
 	@go vet -tags spanheap_soak .
 cover: ## show how much of the code the tests reach
 	go test -coverpkg ./... -coverprofile cover.out ./... && go tool cover -func cover.out | tail -n 1
-.PHONY: help build test race portable debug sampled test-386 test-js test-arm64 test-s390x test-wasip1 fuzz soak bench bench-short bench-guard gen lint cover
+.PHONY: help build test race portable debug sampled test-386 test-js test-arm64 test-s390x test-wasip1 fuzz soak bench bench-short bench-guard gen lint cover shots pictures

@@ -195,3 +195,44 @@ func ExampleHeap_WriteHeapProfile() {
 	fmt.Println(profile.Len() > 0)
 	// Output: true
 }
+
+func ExampleReadMetrics() {
+	h, err := spanheap.NewHeap(spanheap.Options{Name: "measured"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer h.Close()
+	if _, err := h.Alloc(1000); err != nil {
+		log.Fatal(err)
+	}
+	samples := []spanheap.MetricSample{{Name: "/spanheap/memory/live:bytes"}, {Name: "/spanheap/blocks/live:blocks"}}
+	h.ReadMetrics(samples) // spanheap.ReadMetrics for all heaps together
+	for _, s := range samples {
+		fmt.Println(s.Name, s.Value.Uint64())
+	}
+	// Output:
+	// /spanheap/memory/live:bytes 1000
+	// /spanheap/blocks/live:blocks 1
+}
+
+func ExampleHeap_Spans() {
+	h, err := spanheap.NewHeap(spanheap.Options{Name: "walked"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer h.Close()
+	for _, n := range []int{100, 100, 1000, 100_000} {
+		if _, err := h.Alloc(n); err != nil {
+			log.Fatal(err)
+		}
+	}
+	for s := range h.Spans() {
+		if s.State == spanheap.SpanInUse {
+			fmt.Printf("class %s: %d of %d slots live\n", s.Class, s.Live, s.Slots)
+		}
+	}
+	// Unordered output:
+	// class 9: 2 of 73 slots live
+	// class 32: 1 of 8 slots live
+	// class large: 1 of 1 slots live
+}

@@ -93,7 +93,13 @@ func (h *Heap) CutProfile(w io.Writer) error {
 	return writeProfile(w, h.samples(recent))
 }
 
+// writeProfile writes the samples as the profile of this moment.
 func writeProfile(w io.Writer, samples []pprofproto.Sample) error {
+	return writeProfileOf(w, samples, time.Now(), 0, ProfileRate())
+}
+
+// writeProfileOf writes the samples as the profile of a moment, or of the time before it, with the rate.
+func writeProfileOf(w io.Writer, samples []pprofproto.Sample, moment time.Time, span time.Duration, rate int) error {
 	binary, _ := os.Executable() // some systems have no name for it
 	p := pprofproto.Profile{
 		Types: []pprofproto.ValueType{
@@ -103,9 +109,10 @@ func writeProfile(w io.Writer, samples []pprofproto.Sample) error {
 		},
 		Default:    "inuse_space",
 		Samples:    samples,
-		Period:     int64(ProfileRate()),
+		Period:     int64(rate),
 		PeriodType: pprofproto.ValueType{Type: "space", Unit: "bytes"},
-		Time:       time.Now(),
+		Time:       moment,
+		Duration:   span,
 		Binary:     binary,
 	}
 	if err := p.Write(w); err != nil {

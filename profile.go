@@ -41,7 +41,7 @@ func ReadProfileOf(heaps ...*Heap) *Profile {
 // Since returns what p has beyond before, which was read earlier: allocations in between, and in use what
 // came of them less what went, below 0 where more went. Heaps that were closed in between have no part.
 func (p *Profile) Since(before *Profile) *Profile {
-	d := &Profile{taken: p.taken, rate: p.rate, since: p.taken.Sub(before.taken)}
+	d := &Profile{taken: p.taken, rate: p.rate, since: max(p.taken.Sub(before.taken), 1)}
 	for _, part := range p.parts {
 		earlier := map[place]counts{}
 		for _, b := range before.parts {
@@ -69,7 +69,7 @@ func (p *Profile) Write(w io.Writer) error {
 	for _, part := range p.parts {
 		samples = append(samples, part.heap.samples(part.records)...)
 	}
-	return writeProfile(w, samples)
+	return writeProfileOf(w, samples, p.taken, p.since, p.rate)
 }
 
 // WriteText writes the profile for people: of each stack the figures and the frames, those that have most in

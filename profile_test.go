@@ -47,6 +47,12 @@ func TestAProfileOfTheTimeBetween(t *testing.T) {
 	require.Equal(t, [5]int64{1, 100_000, 1 - 4, 100_000 - 400, 6496 - 48}, valuesIn(t, late.Since(early), t.Name()))
 	require.Equal(t, [5]int64{}, valuesIn(t, late.Since(late), t.Name()))
 
+	var file bytes.Buffer
+	require.NoError(t, late.Since(early).Write(&file))
+	change, err := pprofprototest.Decode(file.Bytes())
+	require.NoError(t, err)
+	require.Positive(t, change.Duration)
+
 	var text strings.Builder
 	require.NoError(t, late.Since(early).WriteText(&text))
 	require.Contains(t, text.String(), "in use: -4 blocks, -400 bytes, wasting -48; allocated: 0 blocks, 0 bytes; class 9\n")

@@ -13,7 +13,8 @@ import (
 const (
 	mapColumns = 128
 	mapCells   = 1024
-	mapFigures = 96
+	mapFigures = 48
+	rowHeight  = 9 // pixels
 )
 
 // mapKind is what a byte on the map is.
@@ -100,6 +101,7 @@ type figure struct {
 	Arenas      int
 	ArenaUse    // summed up
 	Rows        int
+	Height      int // pixels, however wide the page
 	Paths       []figurePath
 }
 
@@ -135,6 +137,7 @@ func (m *arenaMap) figures(arenas []ArenaUse) (all []figure) {
 // draw makes the paths: runs of cells of one kind are one box.
 func (f *figure) draw(cells [][mapKinds]uint64) {
 	f.Rows = (len(cells) + mapColumns - 1) / mapColumns
+	f.Height = f.Rows * rowHeight
 	var paths [mapKinds]strings.Builder
 	for i := 0; i < len(cells); {
 		kind, run := mostOf(cells[i]), 1

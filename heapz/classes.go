@@ -35,13 +35,14 @@ func classes(w http.ResponseWriter, r *http.Request) error {
 		}
 		return showJSON(w, tables)
 	}
-	total := spanheap.ClassStats{}
+	total, rows := spanheap.ClassStats{}, []classRow{}
 	for _, c := range all.Total.Classes {
 		total = total.Plus(c)
+		rows = append(rows, newClassRow(c, c.SpanBytes))
 	}
 	return show(w, q, "classes", "Size classes", struct {
 		Rows    []classRow
 		Total   spanheap.ClassStats
 		Columns []column
-	}{classRows(all.Total.Classes), total, classColumns(total)})
+	}{rows, total, classColumns(total)})
 }

@@ -80,19 +80,24 @@ func heapRows(heaps []HeapReport) (rows []heapRow) {
 	return rows
 }
 
-// classRow is a class with its bar, drawn beside the class with the longest spans.
+// classRow is a class with its bar.
 type classRow struct {
 	spanheap.ClassStats
 	Bar bar
 }
 
+// classRows draws the classes beside the one with the most bytes.
 func classRows(classes []spanheap.ClassStats) (rows []classRow) {
 	most := uint64(0)
 	for _, c := range classes {
 		most = max(most, c.SpanBytes)
 	}
 	for _, c := range classes {
-		rows = append(rows, classRow{c, newBar("class "+c.Name, most, classColumns(c))})
+		rows = append(rows, newClassRow(c, most))
 	}
 	return rows
+}
+
+func newClassRow(c spanheap.ClassStats, whole uint64) classRow {
+	return classRow{c, newBar("class "+c.Name, whole, classColumns(c))}
 }

@@ -50,14 +50,10 @@ func writeSum(b *bytes.Buffer, s spanheap.Stats) {
 	t.flush()
 }
 
-func wasteOf(c spanheap.ClassStats) uint64 {
-	return c.Rounding + c.SpanTail + c.CachedSlots + c.CentralSlots
-}
-
 // worstFirst returns the classes by their waste.
 func worstFirst(classes []spanheap.ClassStats) []spanheap.ClassStats {
 	return slices.SortedStableFunc(slices.Values(classes), func(a, b spanheap.ClassStats) int {
-		return cmp.Compare(wasteOf(b), wasteOf(a))
+		return cmp.Compare(b.Waste(), a.Waste())
 	})
 }
 
@@ -66,7 +62,7 @@ func writeClasses(b *bytes.Buffer, classes []spanheap.ClassStats, rows int) {
 	t.row("class", "slot", "spans", "used", "live", "rounding", "tails", "cached", "central", "waste", "of spans")
 	line := func(name string, c spanheap.ClassStats) {
 		t.row(name, orNothing(c.Size), count(c.Spans), count(c.LiveSlots), size(c.Live), size(c.Rounding), size(c.SpanTail),
-			size(c.CachedSlots), size(c.CentralSlots), size(wasteOf(c)), percent(wasteOf(c), c.SpanBytes))
+			size(c.CachedSlots), size(c.CentralSlots), size(c.Waste()), percent(c.Waste(), c.SpanBytes))
 	}
 	sorted := worstFirst(classes)
 	if rows == 0 || rows > len(sorted) {
@@ -85,16 +81,9 @@ func writeClasses(b *bytes.Buffer, classes []spanheap.ClassStats, rows int) {
 // together returns the sum of the classes, which has no name and no size.
 func together(classes []spanheap.ClassStats) (sum spanheap.ClassStats) {
 	for _, c := range classes {
-		sum.Spans += c.Spans
-		sum.SpanBytes += c.SpanBytes
-		sum.Slots += c.Slots
-		sum.LiveSlots += c.LiveSlots
-		sum.Live += c.Live
-		sum.Rounding += c.Rounding
-		sum.SpanTail += c.SpanTail
-		sum.CachedSlots += c.CachedSlots
-		sum.CentralSlots += c.CentralSlots
+		sum = sum.Plus(c)
 	}
+	sum.Name, sum.Size = "", 0
 	return sum
 }
 

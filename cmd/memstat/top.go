@@ -173,8 +173,8 @@ func (l *topLook) text(rows int) []byte {
 		if r, known := l.Rates[c.Name]; known {
 			allocated, freed = perSecond(r.Mallocs), perSecond(r.Frees)
 		}
-		t.row(c.Name, orNothing(c.Size), count(c.Spans), count(c.LiveSlots), size(c.Live), size(wasteOf(c)),
-			percent(wasteOf(c), c.SpanBytes), allocated, freed)
+		t.row(c.Name, orNothing(c.Size), count(c.Spans), count(c.LiveSlots), size(c.Live), size(c.Waste()),
+			percent(c.Waste(), c.SpanBytes), allocated, freed)
 	}
 	t.flush()
 	return b.Bytes()

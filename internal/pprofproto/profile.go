@@ -18,8 +18,9 @@ type Profile struct {
 
 	Period     int64 // the distance from one sample to the next
 	PeriodType ValueType
-	Time       time.Time // when the profile was made
-	Binary     string    // path of the program; may be empty
+	Time       time.Time     // when the profile was made
+	Duration   time.Duration // how long it was made for; 0 for one of a moment
+	Binary     string        // path of the program; may be empty
 }
 
 // ValueType says what a number counts.
@@ -57,6 +58,7 @@ const (
 	profileFunction          = 5
 	profileStringTable       = 6
 	profileTimeNanos         = 9
+	profileDurationNanos     = 10
 	profilePeriodType        = 11
 	profilePeriod            = 12
 	profileDefaultSampleType = 14
@@ -112,6 +114,9 @@ func (p *Profile) encode() []byte {
 		t.out.bytes(profileSample, t.sample(s))
 	}
 	t.out.number(profileTimeNanos, uint64(p.Time.UnixNano()))
+	if p.Duration > 0 {
+		t.out.number(profileDurationNanos, uint64(p.Duration))
+	}
 	t.out.bytes(profilePeriodType, t.valueType(p.PeriodType))
 	t.out.number(profilePeriod, uint64(p.Period))
 	t.out.number(profileDefaultSampleType, t.text(p.Default))

@@ -30,6 +30,7 @@ func TestWhatIsWrittenIsRead(t *testing.T) {
 		Period:     512 << 10,
 		PeriodType: pprofproto.ValueType{Type: "space", Unit: "bytes"},
 		Time:       time.Unix(1_700_000_000, 123),
+		Duration:   3 * time.Second,
 		Binary:     "program",
 	}
 	var written bytes.Buffer

@@ -154,6 +154,7 @@ func decode(raw []byte) (p pprofproto.Profile) {
 		p.Samples = append(p.Samples, s)
 	}
 	p.Time = time.Unix(0, int64(m.number(9)))
+	p.Duration = time.Duration(m.number(10))
 	p.PeriodType, p.Period = valueType(m.message(11)), int64(m.number(12))
 	p.Default = text(m.number(14))
 	for _, mapping := range mappings {
