@@ -28,7 +28,8 @@
 //	         ├─ sizeclass   generated tables and arithmetic, no state
 //	         └─ arena       address space, the only code that talks to the operating system
 //
-// internal/scavenge beside them knows when free memory should go, and no heap.
+// internal/scavenge beside them knows when free memory should go, and no heap; internal/statpage how others
+// read of heaps, from a page that a goroutine writes when something has happened: attach.go.
 //
 // # The life of an allocation
 //
