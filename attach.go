@@ -58,6 +58,7 @@ type publisher struct {
 	changed  time.Duration // when that was
 	due      time.Duration // not before is the page written again
 	wait     time.Duration // between looks at which nothing has happened
+	cost     time.Duration // of the round before
 }
 
 const (
@@ -164,7 +165,7 @@ func (p *publisher) round() (wait time.Duration, more bool) {
 	if activity != p.activity {
 		p.activity, p.changed, p.wait = activity, now, pagePace/2
 	}
-	cost := min(p.clock()-now, mostWork)
+	cost := p.clock() - now
 	if rest || now-p.changed >= pagePatience {
 		p.resting.Store(true)
 		if again, _, _ := p.look(); again == p.activity {
@@ -172,8 +173,9 @@ func (p *publisher) round() (wait time.Duration, more bool) {
 		}
 		p.resting.Store(false)
 	}
-	p.wait = max(min(2*p.wait, pageLook), cost*share)
-	p.due = now + p.wait
+	// Of two rounds the cheaper counts: the other may have been one in which the process did not run.
+	p.wait = max(min(2*p.wait, pageLook), min(cost, p.cost, mostWork)*share)
+	p.due, p.cost = now+p.wait, cost
 	return p.wait, true
 }
 

@@ -20,6 +20,7 @@ type published struct {
 	live   []uint64 // of the heap with the name, in the last state
 	ended  bool
 	refuse error
+	cost   time.Duration // of writing
 }
 
 const publishedName = "published"
@@ -34,6 +35,7 @@ func newPublished(t *testing.T) *published {
 
 func (s *published) Write(p *statpage.Page) error {
 	s.states++
+	s.now += s.cost
 	s.live = nil
 	for i := range p.Heaps {
 		if p.Heaps[i].Name == publishedName {
@@ -112,6 +114,30 @@ func TestAnIdleProcessHasNoTimer(t *testing.T) {
 	h.Free(b)
 	s.pass(t, pageLook)
 	require.Equal(t, []uint64{0}, s.live)
+}
+
+// Writing takes 1 % of the time at most, but for once when the process is kept from running.
+func TestAPageThatIsDearIsWrittenLessOften(t *testing.T) {
+	s := newPublished(t)
+	h := newPublishedHeap(t)
+	writes := func(d time.Duration) int {
+		before := s.states
+		for end := s.now + d; s.now < end; {
+			_, err := h.Alloc(100)
+			require.NoError(t, err)
+			s.pass(t, 10*time.Millisecond)
+		}
+		return s.states - before
+	}
+	require.InDelta(t, 100, writes(10*time.Second), 2)
+	s.cost = 10 * time.Millisecond
+	require.InDelta(t, 10, writes(10*time.Second), 2)
+	s.cost = 0
+	require.InDelta(t, 100, writes(10*time.Second), 12)
+	s.cost = 100 * time.Millisecond
+	s.pass(t, pageLook)
+	s.cost = 0
+	require.InDelta(t, 100, writes(10*time.Second), 12)
 }
 
 // What ends the rest of the process's own page: a span that comes, and one that goes.

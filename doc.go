@@ -29,7 +29,8 @@
 //	         ├─ sizeclass   generated tables and arithmetic, no state
 //	         └─ arena       address space, the only code that talks to the operating system
 //
-// internal/scavenge beside them knows when free memory should go, and no heap; heapz above them shows heaps
+// internal/scavenge beside them knows when free memory should go, and no heap; internal/statpage how others
+// read of heaps, from a page that a goroutine writes when something has happened. heapz above them shows heaps
 // over HTTP, by what this package exports.
 //
 // # The life of an allocation

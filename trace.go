@@ -32,20 +32,7 @@ func writeTrace(w io.Writer, since time.Duration) {
 	heaps, sum := 0, Stats{}
 	eachHeap(func(h *Heap) {
 		heaps++
-		var s Stats
-		h.readStats(&s, func(classCounts) {})
-		sum.Live += s.Live
-		sum.Rounding += s.Rounding
-		sum.SpanTail += s.SpanTail
-		sum.CachedSlots += s.CachedSlots
-		sum.CentralSlots += s.CentralSlots
-		sum.FreePages += s.FreePages
-		sum.Metadata += s.Metadata
-		sum.Backed += s.Backed
-		sum.Released += s.Released
-		sum.LiveBlocks += s.LiveBlocks
-		sum.Mallocs += s.Mallocs
-		sum.Frees += s.Frees
+		sum = sum.Plus(h.stats())
 	})
 	_, _ = fmt.Fprintf(w, "spanheap %dms: heaps=%d blocks=%d live=%d rounding=%d tails=%d cached=%d central=%d freepages=%d metadata=%d backed=%d released=%d mallocs=%d frees=%d\n",
 		since.Milliseconds(), heaps, sum.LiveBlocks, sum.Live, sum.Rounding, sum.SpanTail, sum.CachedSlots, sum.CentralSlots,

@@ -286,8 +286,8 @@ func TestHelpDescribesEveryKeyOfProcesses(t *testing.T) {
 		}
 	}
 	requireDescribed(t, commands["ps -json"], "ps", "-json")
-	requireDescribed(t, union(commands["report -json PID"], statistics), "report", "-json", p.pid)
+	requireDescribed(t, union(commands["report -json TARGET"], statistics), "report", "-json", p.pid)
 	requireDescribed(t, union(commands["spans -json PID"]), "spans", "-json", p.pid)
-	requireDescribed(t, union(commands["classes -json PID"], class), "classes", "-json", p.pid)
-	requireDescribed(t, union(commands["top -json PID"], statistics), "top", "-json", "-n", "1", p.pid)
+	requireDescribed(t, union(commands["classes -json TARGET"], class), "classes", "-json", p.pid)
+	requireDescribed(t, union(commands["top -json TARGET"], statistics), "top", "-json", "-n", "1", p.pid)
 }

@@ -74,10 +74,10 @@ memstat ps -json
     rss           what is resident of the process
     age_seconds   how long ago the process wrote the figures of its heaps
 
-memstat report -json PID
+memstat report -json TARGET
 
   pid, program, age_seconds
-                  as above
+                  as above; handlers do not tell the first two, nor goroutines and reconciliation
   goroutines      how many it has
   verdict         in words, what most of the resident memory is
   reconciliation  the resident memory taken apart: the sum of all but the last two, less
@@ -97,7 +97,7 @@ memstat report -json PID
     limit         0 for none
     stats         its statistics
 
-memstat top -json PID, an object for each look
+memstat top -json TARGET, an object for each look
 
   pid, program, age_seconds, rss
                   as above
@@ -117,7 +117,34 @@ memstat spans -json PID
                   how many have free slots, up to so many of all, and more
     held          how many are in the hands of Ps
 
-memstat classes -json PID
+memstat record, a line for what it is of, and one for each look
+
+  target          the process, or as it was given
+  start           the time of the first look
+  seconds         since then
+  go_live, go_overhead, live, rounding, span_tail, free_slots, free_pages, metadata, files, other, not_resident, rss
+                  as in the reconciliation; 0 what handlers do not tell
+  backed          live + rounding + span_tail + free_slots + free_pages + metadata
+  waste           backed - live
+  classes         an object for each class that holds a span:
+    name, live, waste
+                  waste is rounding, tails and free slots
+  profile         the file with the heap profile of that moment, if there is one
+
+memstat plot -json
+
+  target          as above
+  looks, seconds  how many, and from the first to the last
+  process         an object for each curve of the whole process, as classes has them
+  classes         an object for each class's live bytes, the one that grew most first:
+    name          the curve's, or the class's
+    first, last, most
+                  bytes
+    change_per_minute
+                  bytes, from the first to the last
+    climbs        whether the least of its last third is a hundredth above the most of its first
+
+memstat classes -json TARGET
 
   pid             as above
   classes         an object for each class that holds a span, as below

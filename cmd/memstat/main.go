@@ -43,7 +43,7 @@ type command struct {
 type action func(s streams, args []string) error
 
 func commands() []command {
-	return []command{demoCommand, psCommand, reportCommand, topCommand, spansCommand, classesCommand, wasteCommand, replayCommand}
+	return []command{demoCommand, psCommand, reportCommand, topCommand, spansCommand, recordCommand, plotCommand, classesCommand, wasteCommand, replayCommand}
 }
 
 // errUsage marks the errors that are the caller's mistake.

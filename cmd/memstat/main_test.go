@@ -76,6 +76,14 @@ func TestWrongUsageExitsWith2(t *testing.T) {
 		{"top -rows -1 7", "memstat top: -rows -1 is negative"},
 		{"top -interval 1ms 7", "memstat top: -interval 1ms is shorter than 100ms"},
 		{"spans 7 8", "memstat spans: it takes one process, not 2"},
+		{"record -o x", "memstat record: no process; memstat ps lists them"},
+		{"record 7", "memstat record: no -o FILE"},
+		{"record 7 -o x -profile-every 2", "memstat record: -profile-every needs handlers"},
+		{"record 7 -o x -profile-every -2", "memstat record: -profile-every -2 is negative"},
+		{"record 7 -o x -interval 0", "memstat record: -interval 0s is shorter than 100ms"},
+		{"plot", "memstat plot: it takes one recording, not 0"},
+		{"plot x y", "memstat plot: it takes one recording, not 2"},
+		{"plot x -rows -1", "memstat plot: -rows -1 is negative"},
 		{"waste", "memstat waste: give it one of -trace and -sizes"},
 		{"waste -trace x -sizes y", "memstat waste: give it one of -trace and -sizes"},
 		{"waste x.csv", `memstat waste: argument "x.csv": it takes none`},
@@ -126,7 +134,7 @@ func TestFilesThatCannotBeReadExitWith1(t *testing.T) {
 func TestHelpTellsAllCommandsAndFlags(t *testing.T) {
 	overview := succeed(t, "", "help")
 	require.Equal(t, overview, succeed(t, "", "-h"))
-	for _, name := range []string{"ps", "report", "top", "spans", "classes", "waste", "replay"} {
+	for _, name := range []string{"ps", "report", "top", "spans", "plot", "classes", "waste", "replay"} {
 		require.Contains(t, overview, "memstat "+name)
 		own := succeed(t, "", "help", name)
 		require.Contains(t, own, "usage: memstat "+name+" ")
@@ -205,7 +213,7 @@ func union(sets ...map[string]bool) map[string]bool {
 
 func TestHelpDescribesEveryKeyOfTheJSONAndNoOther(t *testing.T) {
 	commands, statistics, kernel := describedKeys(t)
-	require.Len(t, commands, 9)
+	require.Len(t, commands, 11)
 	requireDescribed(t, union(commands["-json"], statistics, kernel), "-json")
 	requireDescribed(t, commands["classes -json"], "classes", "-json")
 	requireDescribed(t, commands["waste -json"], "waste", "-json", "-sizes", "-")

@@ -31,14 +31,21 @@ type reconciliation struct {
 	RSS         uint64 `json:"rss"`
 }
 
+// countedBy returns the part of it that spanheap counts.
+func countedBy(p *statpage.Page) reconciliation {
+	s := totalOf(p)
+	return reconciliation{
+		Live: s.Live, Rounding: s.Rounding, SpanTail: s.SpanTail,
+		FreeSlots: s.CachedSlots + s.CentralSlots, FreePages: s.FreePages, Metadata: s.Metadata,
+	}
+}
+
 // reconcile holds a page against the kernel's view. What Go and spanheap count is theirs, resident or not;
 // what the kernel finds beyond it, where they could be, is other.
 func reconcile(p *statpage.Page, v smaps.View) reconciliation {
 	s, x := totalOf(p), &p.Process
-	r := reconciliation{
-		GoLive: x.GoObjects, Live: s.Live, Rounding: s.Rounding, SpanTail: s.SpanTail,
-		FreeSlots: s.CachedSlots + s.CentralSlots, FreePages: s.FreePages, Metadata: s.Metadata, RSS: v.Process.Resident,
-	}
+	r := countedBy(p)
+	r.GoLive, r.RSS = x.GoObjects, v.Process.Resident
 	goMapped := x.GoTotal - min(x.GoReleased, x.GoTotal)
 	if x.Flags&statpage.ArenasInGoHeap != 0 { // Go counts the arenas as objects: they are spanheap's here
 		arenas := min(s.Reserved-min(s.Metadata, s.Reserved), x.GoObjects)

@@ -12,6 +12,9 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/spanheap/spanheap"
+	"github.com/spanheap/spanheap/heapz"
 )
 
 // handlersOf serves one heap as package heapz does.
@@ -56,6 +59,25 @@ func TestHandlersAreRead(t *testing.T) {
 		require.Equal(t, exitFailure, code)
 		require.Contains(t, stderr, "does not tell how full its spans are")
 	}
+}
+
+func TestTheHandlersOfHeapzAreRead(t *testing.T) {
+	server := httptest.NewServer(heapz.Handler())
+	defer server.Close()
+	heap, err := spanheap.NewHeap(spanheap.Options{Name: "served", Purpose: "a test", Limit: 1 << 30})
+	require.NoError(t, err)
+	defer heap.Close()
+	_, err = heap.Alloc(1000)
+	require.NoError(t, err)
+	var got anatomy
+	decode(t, succeed(t, "", "report", "-json", server.URL), &got)
+	for _, h := range got.Heaps {
+		if h.Name == "served" {
+			require.Equal(t, heapAnatomy{"served", "a test", 1 << 30, heap.Stats()}, h)
+			return
+		}
+	}
+	require.Fail(t, "it is not among them")
 }
 
 func TestHandlersThatAreNotThere(t *testing.T) {
