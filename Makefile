@@ -1,6 +1,7 @@
 .DEFAULT_GOAL := help
 WASM_EXEC := $(shell go env GOROOT)/lib/wasm/go_js_wasm_exec
 FUZZTIME ?= 60s
+FUZZ := FuzzHeap:. FuzzContainerLimit:. FuzzSmaps:./internal/smaps FuzzSizes:./cmd/memstat FuzzByteCount:./cmd/memstat FuzzPages:./mheap FuzzRead:./internal/trace FuzzParse:./internal/debugvar FuzzRead:./internal/statpage
 SOAK ?= 1h
 # Tests on other processors, emulated, are the library's, and do less; $(1) is Go's name of the processor, $(2) qemu's.
 emulated = SPANHEAP_TEST_EXEC=qemu-$(2) GOARCH=$(1) go test -short -tags spanheap_slow -exec qemu-$(2) $(LIBRARY)
@@ -32,7 +33,7 @@ test-s390x: ## run all tests on s390x, which is big-endian, under qemu-user
 test-wasip1: ## run all tests as wasip1/wasm, under wazero
 	GOOS=wasip1 GOARCH=wasm go test -short -exec "$(WAZERO) run -mount=/:/ -env-inherit -cachedir=$(or $(TMPDIR),/tmp)/wazero" $(LIBRARY)
 fuzz: ## fuzz each target for FUZZTIME (60s)
-	@for target in FuzzHeap:. FuzzPages:./mheap FuzzRead:./internal/trace FuzzParse:./internal/debugvar FuzzRead:./internal/statpage; do go test -run '^$$' -fuzz "^$${target%%:*}$$" -fuzztime $(FUZZTIME) "$${target#*:}" || exit 1; done
+	@for target in $(FUZZ); do go test -run '^$$' -fuzz "^$${target%%:*}$$" -fuzztime $(FUZZTIME) "$${target#*:}" || exit 1; done
 soak: ## let random everything happen to a heap for SOAK (1h), and check it each second
 	go test -tags spanheap_soak -count=1 -run '^TestSoak$$' -timeout 0 -v . -soak $(SOAK) -soak.json
 bench: ## run the benchmarks beside other allocators and write bench/results

@@ -17,6 +17,7 @@ import (
 func FuzzHeap(f *testing.F) {
 	f.Fuzz(func(t *testing.T, script []byte) {
 		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
+		profileRate(t, spanheap.ProfileRate())
 		m := model{t: t, heap: newHeap(t), other: newHeap(t), script: script}
 		for range 4000 {
 			if len(m.script) == 0 || m.work > 256<<20 {
@@ -27,6 +28,9 @@ func FuzzHeap(f *testing.F) {
 		m.verify()
 		for len(m.live) > 0 {
 			m.free()
+		}
+		if m.local != nil {
+			m.check(m.local.Close())
 		}
 		closeEmpty(t, m.heap)
 		closeEmpty(t, m.other)
@@ -52,11 +56,17 @@ var commands = []func(*model){
 	14: (*model).allocMany,
 	15: (*model).freeMany,
 	16: (*model).setLimit,
+	17: (*model).changeLocal,
+	18: (*model).allocLocal,
+	19: (*model).allocBatch,
+	20: (*model).freeBatch,
+	21: (*model).changeProfileRate,
 }
 
 type model struct {
 	t           *testing.T
 	heap, other *spanheap.Heap
+	local       *spanheap.Local // nil: none
 	script      []byte
 	live        []resident
 	bytes       int      // of live
