@@ -83,13 +83,13 @@ var children = map[string]child{
 	}, "spanheap: Realloc: double free: address ADDR in span SPAN+8192, size class 32 (1024 bytes)"},
 
 	"block of a closed heap": {func() {
-		h := must(spanheap.NewHeap(spanheap.Options{}))
+		h := must(spanheap.NewHeap(spanheap.Options{Name: "index"}))
 		b := announced(must(h.Alloc(64)))
 		if err := h.Close(); err != nil {
 			panic(err)
 		}
 		h.Free(b)
-	}, "spanheap: Free: foreign address: address ADDR is of no heap"},
+	}, `spanheap: Free: heap closed: address ADDR is of heap "index"`},
 
 	"thousands of first users": {firstUsers, ""},
 }

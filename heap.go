@@ -25,6 +25,7 @@ type Heap struct {
 	caches        mcache.Set
 	pages         *mheap.Heap
 	notes         notes
+	checks        *checks // nil in a heap without a debug level
 	upkeep        upkeep
 
 	soft    int64 // Options.SoftLimit
@@ -64,6 +65,10 @@ type Options struct {
 	// being reallocated, and not close the heap. It may panic: the allocation does then, and the heap is as it was.
 	OnLimit func(need int) (freed bool)
 
+	// Debug is what the heap checks beside what every heap does. The default, DebugOff, costs nothing. The
+	// environment's SPANHEAPDEBUG=check=N raises it to N in every heap.
+	Debug DebugLevel
+
 	// Scavenge says when free memory goes back to the operating system. The default is
 	// Decay(10 * time.Second).
 	Scavenge Scavenge
@@ -86,10 +91,13 @@ const (
 const MaxHeaps = 4096
 
 // registry holds the open heaps by number. A number is used again after its heap is closed.
-var registry struct {
+var registry heapTable
+
+type heapTable struct {
 	mu          lockrank.Mutex
 	profileRate uintptr // guarded by mu
 	heaps       [MaxHeaps]atomic.Pointer[Heap]
+	closed      map[uintptr]string // names of closed heaps, by the numbers of what were their arenas last; guarded by mu
 }
 
 func init() {
@@ -111,6 +119,9 @@ func newHeap(o Options, space *arena.Space, metadata arena.System) (*Heap, error
 	if o.HugePages > HugePagesCollapse {
 		return nil, fmt.Errorf("spanheap: HugePages %d is none of off, on and collapse", o.HugePages)
 	}
+	if o.Debug > DebugStacks {
+		return nil, fmt.Errorf("spanheap: Debug %d is above %d", o.Debug, DebugStacks)
+	}
 	registry.mu.Lock()
 	defer registry.mu.Unlock()
 	for id := range registry.heaps {
@@ -124,7 +135,8 @@ func newHeap(o Options, space *arena.Space, metadata arena.System) (*Heap, error
 		h.pages.UseHugePages(mheap.HugePages(o.HugePages))
 		h.notes.init()
 		h.caches.Init(h.pages)
-		h.caches.SetSampleRate(registry.profileRate)
+		h.check(max(o.Debug, DebugLevel(settings.Check)))
+		h.setSampleRate(registry.profileRate)
 		h.soft, h.onLimit = o.SoftLimit, o.OnLimit
 		setLimit(h.pages.Budget(), o.Limit, o.SoftLimit)
 		h.upkeep.init(h, o.Scavenge)
@@ -172,6 +184,7 @@ func (h *Heap) Close() error {
 	if h == defaultHeap.Load() {
 		return errors.New("spanheap: the default heap cannot be closed")
 	}
+	h.inspect("Close")
 	if h.closed.Swap(true) {
 		return fmt.Errorf("spanheap: %w", ErrClosed)
 	}
@@ -180,6 +193,7 @@ func (h *Heap) Close() error {
 	defer registry.mu.Unlock()
 	h.notes.drop()
 	h.caches.Close()
+	registry.remember(h)
 	h.pages.Close()
 	registry.heaps[h.id].Store(nil)
 	h.id, h.key = MaxHeaps, 0 // no block is of a closed heap, whoever has its number now
@@ -195,6 +209,7 @@ func (h *Heap) Release(n int) int {
 		return 0
 	}
 	if u := h.pages.Usage(); u.FreePages < uint64(n) {
+		h.emptyQuarantine("Release")
 		h.caches.Drain()
 	}
 	return int(h.pages.Release(uintptr(n)))
