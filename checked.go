@@ -160,34 +160,35 @@ func (h *Heap) noteChecked(p, n uintptr, class mheap.SpanClass, length uintptr) 
 	mheap.SetSlotState(state, mheap.Noted)
 }
 
-// freeChecked is free for the block at p, which was seen allocated.
+// freeChecked is free for the block at p, which was seen allocated. Whoever finds the block freed finds it in the
+// quarantine too, if it stays there.
 func (h *Heap) freeChecked(op string, e mheap.Entry, p uintptr) {
 	state, _ := e.Slot(p)
+	b := &freedBlock{addr: p, state: state, length: blockBytes(e), class: e.Class(), freed: h.checks.stack()}
+	t := &h.notes
+	t.mu.Lock()
 	if !mheap.FreeNoted(state) {
+		t.mu.Unlock()
 		panic(misuse(op, DoubleFree, p))
 	}
-	length, t := blockBytes(e), &h.notes
-	t.mu.Lock()
 	x := t.of[p]
-	if x.written(p, length) >= 0 {
-		t.mu.Unlock()
-		m := x.overflow(op, p, length)
+	if x.written(p, b.length) >= 0 {
 		mheap.SetSlotState(state, mheap.Noted)
-		panic(m)
+		t.mu.Unlock()
+		panic(x.overflow(op, p, b.length))
 	}
 	delete(t.of, p)
 	x.sample.freed(x.size, x.usable)
-	t.mu.Unlock()
-	if length > heldBlock {
-		raceFree(p, length)
+	if b.length > heldBlock {
+		t.mu.Unlock()
+		raceFree(p, b.length)
 		h.caches.FreeLarge(e.Span(), x.size)
 		return
 	}
-	fill(bytesAt(p, int(length)), poison)
-	raceFree(p, length)
-	h.caches.Hold(e.Class(), length, x.size)
-	b := &freedBlock{p, state, length, x.size, e.Class(), x.stack, h.checks.stack()}
-	t.mu.Lock()
+	b.size, b.allocated = x.size, x.stack
+	fill(bytesAt(p, int(b.length)), poison)
+	raceFree(p, b.length)
+	h.caches.Hold(b.class, b.length, b.size)
 	h.checks.quarantine.add(b)
 	out := h.checks.quarantine.excess(heldBlocks, heldBytes)
 	t.mu.Unlock()
