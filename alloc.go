@@ -117,6 +117,8 @@ func (h *Heap) allocate(n uintptr, noscan, zero bool) (p uintptr, err error) {
 		return zeroBase, nil
 	case n > maxBytes:
 		return 0, fmt.Errorf("spanheap: %w: %d bytes", ErrSize, n)
+	case h.checks != nil:
+		return h.allocChecked(n, 1, noscan, zero)
 	case n > sizeclass.MaxSmall:
 		return h.allocLarge(n, 0, noscan, zero)
 	case n <= mheap.TinyMax && noscan:
@@ -224,6 +226,13 @@ func (h *Heap) AllocAligned(n, align int) ([]byte, error) {
 		return h.AllocUninit(n)
 	}
 	size, a := uintptr(n), uintptr(align)
+	if h.checks != nil {
+		p, err := h.allocChecked(size, a, true, false)
+		if err != nil {
+			return nil, err
+		}
+		return bytesAt(p, n), nil
+	}
 	if size <= sizeclass.MaxSmall && a <= mheap.PageSize {
 		if size <= mheap.TinyMax && a <= mheap.TinyBytes(size) {
 			return h.AllocUninit(n)

@@ -69,7 +69,7 @@ func (s *pageState) add(h *Heap) {
 			to.Rows = append(to.Rows, rowOf(c))
 		}
 	})
-	fill(to, &s.stats)
+	copyColumns(to, &s.stats)
 	to.Limit = h.pages.Budget().Limit()
 	if record := s.page.AddHeap(); record != nil {
 		rows := record.Rows
@@ -82,8 +82,8 @@ func (s *pageState) add(h *Heap) {
 	last.Name, last.Purpose = "others", ""
 }
 
-// fill copies the columns that are of no class.
-func fill(to *statpage.Heap, s *Stats) {
+// copyColumns copies the columns that are of no class.
+func copyColumns(to *statpage.Heap, s *Stats) {
 	to.Live, to.Rounding, to.SpanTail, to.CachedSlots, to.CentralSlots = s.Live, s.Rounding, s.SpanTail, s.CachedSlots, s.CentralSlots
 	to.FreePages, to.Metadata, to.Backed, to.Released, to.Mapped = s.FreePages, s.Metadata, s.Backed, s.Released, s.Mapped
 	to.Untouched, to.Reserved, to.Guards, to.HugeAsked = s.Untouched, s.Reserved, s.Guards, s.HugeAsked

@@ -60,6 +60,14 @@ const (
 	WrongHeap
 	// SizeMismatch is the free of a value through a type whose size is of another size class.
 	SizeMismatch
+	// HeapClosed is the free of a block whose heap was closed, as long as no other heap has its address.
+	HeapClosed
+	// Overflow is a write behind the bytes that were asked for. Heaps at a DebugLevel find it, when the
+	// block is freed or reallocated.
+	Overflow
+	// WriteAfterFree is a write to a freed block. Heaps at a DebugLevel find it, in any call that
+	// makes the block's memory ready for others: that call has otherwise done its work.
+	WriteAfterFree
 )
 
 // String returns the kind in words.
@@ -75,6 +83,12 @@ func (k MisuseKind) String() string {
 		return "wrong heap"
 	case SizeMismatch:
 		return "size mismatch"
+	case HeapClosed:
+		return "heap closed"
+	case Overflow:
+		return "overflow"
+	case WriteAfterFree:
+		return "write after free"
 	}
 	return "misuse"
 }
@@ -94,16 +108,29 @@ type MisuseError struct {
 	Class     string  // its size class, as ClassStats.Name has it
 	ClassSize uintptr // bytes of its slots; all of the span for a large object; those asked for of a guarded block
 	Block     uintptr // address of the block that the address lies in
+
+	Heap   string  // HeapClosed: the name of the heap
+	Size   uintptr // bytes that were asked for of the block; 0 in a heap without a DebugLevel
+	Offset uintptr // Overflow, WriteAfterFree: the first byte of the block that was written
+
+	// The stacks of the block's allocation and of its free, at DebugStacks, as from runtime.Callers.
+	Allocated, Freed []uintptr
 }
 
-// Error returns one line that tells everything the MisuseError knows.
+// Error returns one line that tells everything the MisuseError knows, and the stacks it has below that.
 func (e *MisuseError) Error() string {
+	return e.line() + stackText("allocated", e.Allocated) + stackText("freed", e.Freed)
+}
+
+func (e *MisuseError) line() string {
 	op := e.Op
 	if op == "FreeBatch" {
 		op = fmt.Sprintf("FreeBatch: block %d", e.Index)
 	}
 	text := fmt.Sprintf("spanheap: %s: %v: address %#x", op, e.Kind, e.Addr)
 	switch {
+	case e.Kind == HeapClosed:
+		return text + fmt.Sprintf(" is of heap %q", e.Heap)
 	case e.SpanBase == 0 && e.Kind == ForeignAddress:
 		return text + " is of no heap"
 	case e.SpanBase == 0:
@@ -120,6 +147,24 @@ func (e *MisuseError) Error() string {
 	}
 	if e.Block != 0 && e.Block != e.Addr {
 		text += fmt.Sprintf(", %d bytes into block %#x", int(e.Addr-e.Block), e.Block)
+	}
+	switch e.Kind {
+	case Overflow:
+		text += fmt.Sprintf(", byte %d of %d was written", e.Offset, e.Size)
+	case WriteAfterFree:
+		text += fmt.Sprintf(", byte %d was written after the free", e.Offset)
+	}
+	return text
+}
+
+// stackText returns the functions of a stack in lines of their own, below what happened there.
+func stackText(what string, stack []uintptr) string {
+	if len(stack) == 0 {
+		return ""
+	}
+	text := "\n" + what + " by"
+	for _, f := range frames(stack) {
+		text += fmt.Sprintf("\n\t%s\n\t\t%s:%d", f.Function, f.File, f.Line)
 	}
 	return text
 }

@@ -14,12 +14,12 @@ import (
 type FaultKind uint8
 
 const (
-	// Overflow is an access behind the end of a live block.
-	Overflow FaultKind = iota + 1
-	// Underflow is an access before the beginning of a live block.
-	Underflow
-	// UseAfterFree is an access to, or around, a block that was freed.
-	UseAfterFree
+	// FaultOverflow is an access behind the end of a live block.
+	FaultOverflow FaultKind = iota + 1
+	// FaultUnderflow is an access before the beginning of a live block.
+	FaultUnderflow
+	// FaultUseAfterFree is an access to, or around, a block that was freed.
+	FaultUseAfterFree
 )
 
 // String returns the kind in words.
@@ -87,11 +87,11 @@ func DescribeFault(addr uintptr) (e *FaultError, ok bool) {
 	e = &FaultError{Addr: addr, Heap: h.name, Block: b.addr, Size: int(b.size), Allocated: known(b.allocated[:])}
 	switch {
 	case !b.live:
-		e.Kind, e.Freed = UseAfterFree, known(b.freed[:])
+		e.Kind, e.Freed = FaultUseAfterFree, known(b.freed[:])
 	case addr < b.addr:
-		e.Kind = Underflow
+		e.Kind = FaultUnderflow
 	default:
-		e.Kind = Overflow
+		e.Kind = FaultOverflow
 	}
 	return e, true
 }

@@ -108,6 +108,10 @@ func Free(b []byte) {
 // free gives back the block at p, for which n bytes were asked.
 func (h *Heap) free(op string, p, n uintptr) {
 	e := h.liveBlock(op, p)
+	if h.checks != nil {
+		h.freeChecked(op, e, p)
+		return
+	}
 	state, _ := e.Slot(p)
 	class := e.Class()
 	if class == mheap.Tiny {
@@ -228,5 +232,6 @@ func misuse(op string, kind MisuseKind, p uintptr) *MisuseError {
 			m.Block, m.ClassSize = b.addr, b.size
 		}
 	}
+	m.recall()
 	return m
 }

@@ -72,14 +72,14 @@ func TestFaultsAreReported(t *testing.T) {
 		kind   spanheap.FaultKind
 		text   string
 	}{
-		{"right behind the end", true, false, 64, spanheap.Overflow, "overflow: address ADDR, 0 bytes behind the end of"},
-		{"far behind the end", true, false, 964, spanheap.Overflow, "overflow: address ADDR, 900 bytes behind the end of"},
-		{"right before", false, false, -1, spanheap.Underflow, "underflow: address ADDR, 1 bytes before"},
-		{"far before", false, false, -500, spanheap.Underflow, "underflow: address ADDR, 500 bytes before"},
-		{"first byte of a freed block", false, true, 0, spanheap.UseAfterFree, "use after free: address ADDR, 0 bytes into"},
-		{"last byte of a freed block", true, true, 63, spanheap.UseAfterFree, "use after free: address ADDR, 63 bytes into"},
-		{"behind a freed block", true, true, 64, spanheap.UseAfterFree, "use after free: address ADDR, 0 bytes behind the end of"},
-		{"before a freed block", true, true, -2, spanheap.UseAfterFree, "use after free: address ADDR, 2 bytes before"},
+		{"right behind the end", true, false, 64, spanheap.FaultOverflow, "overflow: address ADDR, 0 bytes behind the end of"},
+		{"far behind the end", true, false, 964, spanheap.FaultOverflow, "overflow: address ADDR, 900 bytes behind the end of"},
+		{"right before", false, false, -1, spanheap.FaultUnderflow, "underflow: address ADDR, 1 bytes before"},
+		{"far before", false, false, -500, spanheap.FaultUnderflow, "underflow: address ADDR, 500 bytes before"},
+		{"first byte of a freed block", false, true, 0, spanheap.FaultUseAfterFree, "use after free: address ADDR, 0 bytes into"},
+		{"last byte of a freed block", true, true, 63, spanheap.FaultUseAfterFree, "use after free: address ADDR, 63 bytes into"},
+		{"behind a freed block", true, true, 64, spanheap.FaultUseAfterFree, "use after free: address ADDR, 0 bytes behind the end of"},
+		{"before a freed block", true, true, -2, spanheap.FaultUseAfterFree, "use after free: address ADDR, 2 bytes before"},
 	} {
 		for verb, touch := range map[string]func(uintptr){"load": func(p uintptr) { load(p) }, "store": store} {
 			t.Run(c.name+" "+verb, func(t *testing.T) {

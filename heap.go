@@ -27,6 +27,7 @@ type Heap struct {
 	pages         *mheap.Heap
 	notes         notes
 	guards        guards
+	checks        *checks // nil in a heap without a debug level
 	upkeep        upkeep
 	readers       readers
 
@@ -86,6 +87,10 @@ type Options struct {
 	// builds with the race detector), nor where the system's have more than 16 KiB.
 	Guard int
 
+	// Debug is what the heap checks beside what every heap does. The default, DebugOff, costs nothing. The
+	// environment's SPANHEAPDEBUG=check=N raises it to N in every heap.
+	Debug DebugLevel
+
 	// Scavenge says when free memory goes back to the operating system. The default is
 	// Decay(10 * time.Second).
 	Scavenge Scavenge
@@ -108,11 +113,14 @@ const (
 const MaxHeaps = 4096
 
 // registry holds the open heaps by number. A number is used again after its heap is closed.
-var registry struct {
+var registry heapTable
+
+type heapTable struct {
 	mu          lockrank.Mutex
 	profileRate uintptr // guarded by mu
 	closed      figures // of closed heaps, what is cumulative; guarded by mu
 	heaps       [MaxHeaps]atomic.Pointer[Heap]
+	former      map[uintptr]string // names of closed heaps, by the numbers of what were their arenas last; guarded by mu
 }
 
 func init() {
@@ -136,6 +144,9 @@ func newHeap(o Options, space *arena.Space, metadata arena.System) (*Heap, error
 	if o.HugePages > HugePagesCollapse {
 		return nil, fmt.Errorf("spanheap: HugePages %d is none of off, on and collapse", o.HugePages)
 	}
+	if o.Debug > DebugStacks {
+		return nil, fmt.Errorf("spanheap: Debug %d is above %d", o.Debug, DebugStacks)
+	}
 	registry.mu.Lock()
 	defer registry.mu.Unlock()
 	for id := range registry.heaps {
@@ -150,7 +161,8 @@ func newHeap(o Options, space *arena.Space, metadata arena.System) (*Heap, error
 		h.notes.init()
 		h.caches.Init(h.pages)
 		h.guards.init(o.Guard)
-		h.caches.SetSampleRate(h.guards.sampleRate(registry.profileRate))
+		h.check(max(o.Debug, DebugLevel(settings.Check)))
+		h.setSampleRate(registry.profileRate)
 		h.soft, h.onLimit = o.SoftLimit, o.OnLimit
 		setLimit(h.pages.Budget(), o.Limit, o.SoftLimit)
 		h.upkeep.init(h, o.Scavenge)
@@ -203,6 +215,7 @@ func (h *Heap) Close() error {
 	if h == defaultHeap.Load() {
 		return errors.New("spanheap: the default heap cannot be closed")
 	}
+	h.inspect("Close")
 	if h.closed.Swap(true) {
 		return fmt.Errorf("spanheap: %w", ErrClosed)
 	}
@@ -214,6 +227,7 @@ func (h *Heap) Close() error {
 	h.notes.drop()
 	h.guards.drop()
 	h.caches.Close()
+	registry.remember(h)
 	h.pages.Close()
 	registry.heaps[h.id].Store(nil)
 	attached.stir()
@@ -231,6 +245,7 @@ func (h *Heap) Release(n int) int {
 	}
 	defer h.readers.RUnlock()
 	if u := h.pages.Usage(); u.FreePages < uint64(n) {
+		h.emptyQuarantine("Release")
 		h.caches.Drain()
 	}
 	h.shutGuards()

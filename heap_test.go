@@ -64,7 +64,7 @@ func TestClosedHeapHasNoMemory(t *testing.T) {
 		}
 	}
 	require.Zero(t, h.Release(everything))
-	requireBlockOfClosedHeapIsReported(t, h, kept, spanheap.ForeignAddress)
+	requireBlockOfClosedHeapIsReported(t, h, kept, spanheap.HeapClosed)
 }
 
 func TestClosedHeapHasNotEvenZeroBytes(t *testing.T) {

@@ -35,7 +35,7 @@ func SetProfileRate(bytes int) (before int) {
 	registry.profileRate = uintptr(min(max(bytes, 0), maxProfileRate))
 	for i := range registry.heaps {
 		if h := registry.heaps[i].Load(); h != nil {
-			h.caches.SetSampleRate(h.guards.sampleRate(registry.profileRate))
+			h.setSampleRate(registry.profileRate)
 		}
 	}
 	return before

@@ -92,7 +92,7 @@ func (l *Local) allocBytes(n int, zero bool) ([]byte, error) {
 	if c == nil {
 		return nil, fmt.Errorf("spanheap: local: %w", ErrClosed)
 	}
-	if n <= 0 || n > sizeclass.MaxSmall {
+	if n <= 0 || n > sizeclass.MaxSmall || h.checks != nil {
 		return h.allocBytes(n, zero)
 	}
 	size := uintptr(n)

@@ -17,6 +17,7 @@ type note struct {
 	size   uintptr // bytes asked for
 	usable uintptr // bytes the block could hold; for one that would be tiny, what a tiny block could
 	sample sample
+	stack  *stack // of the allocation, at DebugStacks
 }
 
 // notes holds a heap's notes. It is safe for concurrent use.
@@ -102,6 +103,13 @@ func (t *notes) usable(p uintptr) uintptr {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.of[p].usable
+}
+
+// size returns how many bytes were asked for of the block at p, which has a note; 0 when it was freed meanwhile.
+func (t *notes) size(p uintptr) uintptr {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.of[p].size
 }
 
 // drop forgets all notes, and what was sampled.

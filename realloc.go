@@ -30,6 +30,9 @@ func (h *Heap) Realloc(b []byte, n int) ([]byte, error) {
 		h.free("Realloc", p, uintptr(cap(b)))
 		return h.Alloc(0)
 	}
+	if h.checks != nil {
+		return h.reallocChecked(b, e, uintptr(n))
+	}
 	guarded := e.Class() == mheap.Guarded
 	if !guarded && goodSize(uintptr(n)) == usableSize(e, p) {
 		h.caches.Recount(e.Class(), uintptr(n)-min(uintptr(cap(b)), usableSize(e, p)))

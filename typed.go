@@ -84,7 +84,7 @@ func freeTyped[T any](op string, p, n uintptr) {
 	if !infoOf[T]().noscan {
 		want = goodSize(max(n, smallest)) // references are never tiny
 	}
-	if e := h.liveBlock(op, p); want != usableSize(e, p) {
+	if e := h.liveBlock(op, p); want != usableSize(e, p) || h.checks != nil && h.notes.size(p) != n {
 		h.liveBlock(op, p) // another may have freed it meanwhile
 		panic(misuse(op, SizeMismatch, p))
 	}

@@ -18,7 +18,7 @@ func (h *Heap) Verify() error {
 	}
 	h.upkeep.mu.Lock()
 	defer h.upkeep.mu.Unlock()
-	err := errors.Join(h.pages.Verify(), h.caches.Verify(), h.verifySum(), h.verifyNotes(), h.verifyGuards())
+	err := errors.Join(h.pages.Verify(), h.caches.Verify(), h.verifySum(), h.verifyNotes(), h.verifyGuards(), h.verifyChecks())
 	if err != nil {
 		return fmt.Errorf("spanheap: %s: %w", h.name, err)
 	}

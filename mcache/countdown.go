@@ -67,11 +67,14 @@ func (c *Cache) renew(n, rate uintptr) (d due) {
 
 // chance returns the rate with which a block of n bytes that no cache counts is sampled, or 0.
 func (s *Set) chance(n uintptr) uintptr {
-	if rate := s.rate.Load(); gap(rate, rand.Uint64()) < n {
+	if rate := s.rate.Load(); Chosen(n, rate) {
 		return rate
 	}
 	return 0
 }
+
+// Chosen draws whether a block of n bytes is one that is sampled with the rate.
+func Chosen(n, rate uintptr) bool { return gap(rate, rand.Uint64()) < n }
 
 // SetSampleRate makes rate the mean number of bytes from one sampled block to the next: 0 samples none,
 // 1 every block. Owners go on meanwhile. What they allocate after it is sampled with the new rate, but

@@ -15,7 +15,7 @@ type Usage struct {
 	Bytes     uint64 // of the spans
 	Slots     uint64 // of the spans
 	InSpans   uint64 // slots
-	InCaches  uint64 // slots, those on their way between caches among them
+	InCaches  uint64 // slots, those held and on their way between caches among them
 	Live      uint64 // slots
 	Requested uint64 // bytes asked for, of the live blocks
 	Blocks    uint64 // live blocks: more than slots where these are shared
@@ -32,7 +32,7 @@ func (s *Set) Usage(class mheap.SpanClass) (u Usage) {
 	d := &s.direct[class]
 	out := uintptr(central.Direct - central.Returned)
 	requested, mallocs, frees := d.requested.Load(), d.allocs.Load(), d.frees.Load()
-	held := uintptr(central.Stashed)
+	held := uintptr(central.Stashed) + d.held.Load()
 	s.each(func(c *Cache) {
 		b := &c.bins[class]
 		out += load(&b.taken)
@@ -61,7 +61,7 @@ func (s *Set) Usage(class mheap.SpanClass) (u Usage) {
 // LargeUsage is where the bytes of large objects are.
 type LargeUsage struct {
 	Spans, Bytes             uint64 // all spans of the class
-	CachedSpans, CachedBytes uint64 // free, in caches
+	CachedSpans, CachedBytes uint64 // free, in caches or held
 	Requested                uint64 // bytes asked for, of the live objects
 	Mallocs                  uint64 // objects allocated, ever
 }
@@ -74,6 +74,8 @@ func (s *Set) LargeUsage() (u LargeUsage) {
 	for class := mheap.LargeScan; class <= mheap.LargeNoscan; class++ {
 		requested += s.direct[class].requested.Load()
 		mallocs += s.direct[class].allocs.Load()
+		u.CachedSpans += uint64(s.direct[class].held.Load())
+		u.CachedBytes += uint64(s.direct[class].heldBytes.Load())
 	}
 	s.each(func(c *Cache) {
 		requested += load(&c.bins[mheap.LargeNoscan].requested)
