@@ -127,7 +127,7 @@ func newHeap(o Options, space *arena.Space, metadata arena.System) (*Heap, error
 			h.name = fmt.Sprintf("heap %d", id)
 		}
 		h.pages.UseHugePages(mheap.HugePages(o.HugePages))
-		h.pages.UseHollow(arena.GoesBack)
+		h.pages.UseHollow(!arena.InGoHeap())
 		h.notes.init()
 		h.caches.Init(h.pages)
 		h.caches.SetSampleRate(registry.profileRate)

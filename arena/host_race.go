@@ -4,6 +4,3 @@ package arena
 
 // The race detector sees Go memory alone: it is to see blocks, and not to see records.
 var host, metadata System = new(goMemory), virtualMemory{}
-
-// GoesBack tells whether what Host decommits is the operating system's again: Go memory stays with the process.
-const GoesBack = false

@@ -7,6 +7,3 @@ var (
 	host     System = new(goMemory)
 	metadata        = host
 )
-
-// GoesBack tells whether what Host decommits is the operating system's again: Go memory stays with the process.
-const GoesBack = false

@@ -121,20 +121,22 @@ func TestArenasAgreeWithStats(t *testing.T) {
 		require.Equal(t, uint64(spanheap.ArenaBytes), a.Small+a.Large+a.Free+a.Released+a.Untouched)
 		sum.Small += a.Small
 		sum.Live += a.Live
+		sum.Hollow += a.Hollow
 		sum.Large += a.Large
 		sum.Free += a.Free
 		sum.Released += a.Released
 	}
-	var small, live, large uint64
+	var small, live, hollow, large uint64
 	for _, c := range s.Classes {
 		if c.Size == 0 {
 			large = c.SpanBytes
 		} else {
 			small += c.SpanBytes
 			live += c.LiveSlots * c.Size
+			hollow += c.Hollow
 		}
 	}
-	require.Equal(t, heapz.ArenaUse{Small: small, Live: live, Large: large, Free: s.FreePages, Released: s.Released}, sum)
+	require.Equal(t, heapz.ArenaUse{Small: small, Live: live, Hollow: hollow, Large: large, Free: s.FreePages, Released: s.Released - hollow}, sum)
 
 	maps := 0
 	for _, e := range parse(t, get(t, "arenas?heap=arenas")) {
