@@ -186,7 +186,7 @@ func (h *Heap) insist(n uintptr, alloc func() (uintptr, error)) (uintptr, error)
 	if errors.Is(err, ErrLimit) {
 		p, err = h.relieve(n, alloc, err)
 	} else if err != nil {
-		h.drain(true)
+		h.drain(true, 0)
 		h.pages.Settle()
 		p, err = alloc()
 	}

@@ -18,6 +18,7 @@
 //	note        what a heap remembers of one block, whose slot is Noted then; a sample of the profile, for one
 //	guard       a page that is inaccessible, beside a sampled block or where a freed one lay: a touch faults
 //	mheap       all pages: the tree of free spans that are backed (free), of those given back (scav)
+//	hollow      of a span in use: with pages given back that its free slots cover
 //	scavenger   the process's goroutine that gives free memory back, each heap's by its rule
 //
 // # Layers
@@ -75,7 +76,9 @@
 // # The way back
 //
 // Memory goes back outward in: idle Ps' caches, centrals' stashes and spare spans, the page heap's spans,
-// the largest first, whole huge pages before parts. When, Options.Scavenge says; the scavenger does it in
+// the largest first, whole huge pages before parts; last the system's pages under free slots that lie beside
+// live blocks, whose spans are hollow then. A hollow span is the last to be taken from, and counts as backed
+// again before it is; its slots need no system call to be as good as before. When, Options.Scavenge says; the scavenger does it in
 // turns that take 1 % of all CPUs at most. A heap that is idle through and through has its caches parked:
 // a P that comes back finds no cache, and the slow path, which returns it, stirs the scavenger. Until then
 // the scavenger waits without a timer.

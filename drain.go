@@ -7,7 +7,8 @@ import (
 )
 
 // drains paces what allocations do that fail: to empty the caches stops the world, and the goroutines that
-// are at work fill them again, so that who fails again and again would stop the others most of the time.
+// are at work fill them again, so that who fails again and again would stop the others most of the time; and to
+// look at all spans takes long.
 // Drains take a twentieth of the time at most; who comes too early waits.
 type drains struct {
 	begun atomic.Uint64
@@ -19,9 +20,10 @@ type drains struct {
 // drainShare is how long the pause behind a drain is, in times of how long the drain took.
 const drainShare = 19
 
-// drain gives back what caches hold. It is enough if another goroutine has done so, from beginning to end,
-// since the caller came. A caller who does not wait does nothing where he would have to.
-func (h *Heap) drain(wait bool) {
+// drain gives back what caches hold and then, as far as a limit still leaves no room for need bytes more, what
+// lies under free slots. It is enough if another goroutine has done so, from beginning to end, since the caller
+// came. A caller who does not wait does nothing where he would have to.
+func (h *Heap) drain(wait bool, need uint64) {
 	d, came := &h.drains, h.drains.begun.Load()
 	if !wait && !d.mu.TryLock() {
 		return
@@ -38,6 +40,10 @@ func (h *Heap) drain(wait bool) {
 	d.begun.Add(1)
 	began := time.Now()
 	h.caches.Drain()
+	if b := h.pages.Budget(); need > 0 {
+		h.releasePages(b.AboveLimit(need))
+		h.hollow(b.AboveLimit(need))
+	}
 	end := time.Now()
 	d.spent += end.Sub(began)
 	d.next = end.Add(drainShare * end.Sub(began))

@@ -162,6 +162,7 @@ func newHeap(o Options, space *arena.Space, metadata arena.System) (*Heap, error
 		h.caches.Init(h.pages)
 		h.guards.init(o.Guard)
 		h.check(max(o.Debug, DebugLevel(settings.Check)))
+		h.pages.UseHollow(h.checks == nil && !arena.InGoHeap()) // poison is not to be lost
 		h.setSampleRate(registry.profileRate)
 		h.soft, h.onLimit = o.SoftLimit, o.OnLimit
 		setLimit(h.pages.Budget(), o.Limit, o.SoftLimit)
@@ -238,7 +239,8 @@ func (h *Heap) Close() error {
 // Release gives n bytes of free memory back to the operating system, now, whatever Options.Scavenge says, or
 // what there is of it, and returns how many bytes it gave: more than n by what it does not cut, stretches of
 // 64 KiB and physical pages. When the free pages do not make up n bytes, the free slots in the caches are
-// collected first. A closed heap has none.
+// collected first, and when these do not, pages under free slots between live blocks go as well. A closed heap
+// has none.
 func (h *Heap) Release(n int) int {
 	if n <= 0 || !h.readable() {
 		return 0
@@ -249,7 +251,8 @@ func (h *Heap) Release(n int) int {
 		h.caches.Drain()
 	}
 	h.shutGuards()
-	return int(h.pages.Release(uintptr(n)))
+	released := uint64(h.pages.Release(uintptr(n)))
+	return int(released + h.hollow(uint64(n)-min(released, uint64(n))))
 }
 
 // heapOf returns the heap that holds address p, or nil.

@@ -14,7 +14,7 @@ import (
 
 // Limits on backed memory. The page heaps' budgets keep them, at every commit. Here is what is done before an
 // allocation fails by one: free memory that does not fit goes back to the operating system, then what caches
-// hold, then what the owner of the blocks can spare.
+// hold, then what lies under free slots between live blocks, then what the owner of the blocks can spare.
 
 // SetLimit sets the hard limit of h's backed bytes (Stats.Backed, metadata included); 0 or less is none. It
 // returns the limit before, 0 for none. When it returns, nothing more is backed beyond the limit, exactly,
@@ -53,12 +53,26 @@ func setLimit(b *mheap.Budget, limit, soft int64) (old int64) {
 	return int64(b.SetLimit(uint64(limit), uint64(soft)))
 }
 
-// giveBack releases up to n bytes, and returns how many, after a drain if there are fewer.
+// giveBack releases up to n bytes, and returns how many, after a drain if there are fewer, and then of spans
+// with live blocks too.
 func (h *Heap) giveBack(n uint64) uint64 {
 	if h.pages.Usage().FreePages < n {
-		h.drain(true)
+		h.drain(true, 0)
 	}
-	return h.releasePages(n)
+	released := h.releasePages(n)
+	return released + h.hollow(n-min(released, n))
+}
+
+// hollow gives back up to n bytes under the free slots of spans with live blocks, and returns how many, with
+// what makes up the last span's.
+func (h *Heap) hollow(n uint64) (gave uint64) {
+	walk := h.caches.Walk(0)
+	for more := n > 0; more && gave < n; {
+		var bytes uintptr
+		bytes, more = walk.Step()
+		gave += uint64(bytes)
+	}
+	return gave
 }
 
 // releasePages releases up to n bytes, and returns how many. If there are fewer, it waits for those that others
@@ -102,7 +116,7 @@ func (h *Heap) relieve(n uintptr, alloc func() (uintptr, error), err error) (uin
 		if err == nil || !errors.Is(err, ErrLimit) {
 			return p, err
 		}
-		h.drain(asked > 0 || h.onLimit == nil)
+		h.drain(asked > 0 || h.onLimit == nil, need)
 		h.releasePages(b.AboveLimit(need))
 		giveBackAll(mheap.Process.AboveLimit(need))
 		if p, err = alloc(); err == nil || !h.ask(int(max(uint64(n), b.AboveLimit(uint64(n))))) {

@@ -5,6 +5,7 @@ package spanheap_test
 import (
 	"bufio"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"runtime"
 	"runtime/debug"
@@ -19,6 +20,7 @@ import (
 
 func init() {
 	children["Release leaves what the counters say"] = child{releasedIsNotResident, ""}
+	children["pages between live blocks are not resident"] = child{hollowIsNotResident, ""}
 	children["an idle process gives everything back"] = child{idleProcess, ""}
 }
 
@@ -111,6 +113,53 @@ func releasedIsNotResident() {
 	requireResident(before, h)
 	for _, b := range blocks {
 		h.Free(b)
+	}
+	h.Release(everything)
+	requireResident(before, h)
+	if s := h.Stats(); s.Backed != s.Metadata {
+		panic(fmt.Sprintf("%+v", s))
+	}
+}
+
+// hollowIsNotResident frees three quarters of many blocks at random, so that a live one is left in nearly
+// every span.
+func hollowIsNotResident() {
+	const count = 200_000
+	quietly()
+	h := must(spanheap.NewHeap(spanheap.Options{Scavenge: spanheap.Never()}))
+	random := rand.New(rand.NewPCG(1, 2))
+	blocks, live := room(count), make([]tenant, 0, count)
+	for range cap(live) {
+		live = append(live, tenant{})
+	}
+	live = live[:0]
+	before := anonymous()
+	for range count {
+		blocks = append(blocks, must(h.AllocUninit(16<<random.IntN(9)+random.IntN(16))))
+	}
+	for i, b := range blocks {
+		for j := range b {
+			b[j] = byte(i)
+		}
+	}
+	for i, b := range blocks {
+		if random.IntN(4) > 0 {
+			h.Free(b)
+		} else {
+			live = append(live, movedIn(b, uint64(i)))
+		}
+	}
+	full := anonymous() - before
+	h.Release(everything)
+	requireResident(before, h)
+	if left := anonymous() - before; os.Getpagesize() == 4<<10 && left > full*3/4 {
+		panic(fmt.Sprintf("%d bytes are resident, of %d", left, full))
+	}
+	for _, x := range live {
+		if err := x.intact(); err != nil {
+			panic(err)
+		}
+		h.Free(x.bytes)
 	}
 	h.Release(everything)
 	requireResident(before, h)

@@ -46,6 +46,7 @@ func newScavengedBy(t testing.TB, o Options) *scavenged {
 	s.system = arenatest.NewFaulty(arenatest.NewFakeOver(t, arena.Host(), 4096))
 	h, err := newHeap(o, arena.NewSpace(releases{s.system, s}), arena.Metadata())
 	require.NoError(t, err)
+	h.pages.UseHollow(true)
 	s.Heap = h
 	s.scavenger.add(h)
 	t.Cleanup(func() {
@@ -208,7 +209,7 @@ func TestSwingsDoNotThrash(t *testing.T) {
 		{Decay(10 * time.Second), time.Minute, 150, false},
 		{Goal(10 * time.Second), time.Second, 2, true},
 		{Goal(10 * time.Second), 4 * time.Second, 2, true},
-		{After(10 * time.Second), 4 * time.Second, 2, true},
+		{After(10 * time.Second), 4 * time.Second, 8, true}, // spans that were hollow are freed
 	} {
 		s := newScavenged(t, c.rule)
 		base := s.take(4 * mib)

@@ -26,6 +26,7 @@ type Span struct {
 	Slots  int    `json:"slots,omitempty"`  // 1 for a large object
 	Live   int    `json:"live,omitempty"`   // slots that hold live blocks
 	Cached int    `json:"cached,omitempty"` // free slots in the hands of caches; the rest lie in the span
+	Hollow uint64 `json:"hollow,omitempty"` // bytes under the rest that were given back: Stats.Released, too
 }
 
 // SpanState is what a stretch of address space is to its heap.
@@ -34,7 +35,7 @@ type SpanState uint8
 const (
 	SpanInUse     SpanState = iota // cut into slots of a class, or one large object; of that of guarded blocks most is Stats.Guards
 	SpanFree                       // backed pages in no span in use: Stats.FreePages
-	SpanReleased                   // given back to the operating system: Stats.Released
+	SpanReleased                   // given back to the operating system: Stats.Released, but for spans' Hollow
 	SpanUntouched                  // never used: Stats.Untouched, but for what is reserved for metadata
 )
 
@@ -101,6 +102,7 @@ func spanOf(x mheap.Stretch) Span {
 		s.Size = uint64(x.Class.Layout().Bytes)
 		s.Noscan = x.Class.Noscan()
 		s.Slots, s.Live, s.Cached = int(x.Slots), int(x.Live), int(x.Held)
+		s.Hollow = uint64(x.Hollow)
 	}
 	return s
 }

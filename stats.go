@@ -21,14 +21,14 @@ import (
 type Stats struct {
 	Live         uint64 `json:"live"`          // what callers asked for, of the blocks that live
 	Rounding     uint64 `json:"rounding"`      // slots of live blocks, less what was asked for
-	SpanTail     uint64 `json:"span_tail"`     // ends of spans too short for a slot
+	SpanTail     uint64 `json:"span_tail"`     // ends of spans too short for a slot, as far as they are backed
 	CachedSlots  uint64 `json:"cached_slots"`  // free slots in the hands of Ps
-	CentralSlots uint64 `json:"central_slots"` // free slots of spans
+	CentralSlots uint64 `json:"central_slots"` // free slots of spans, as far as they are backed
 	FreePages    uint64 `json:"free_pages"`    // backed pages in no span in use
 	Metadata     uint64 `json:"metadata"`      // span records, slot states, page maps, caches
 	Backed       uint64 `json:"backed"`        // what the operating system may count as resident
 
-	Released  uint64 `json:"released"`  // given back to the operating system, ready for use
+	Released  uint64 `json:"released"`  // given back to the operating system, ready for use: pages, and those under free slots
 	Mapped    uint64 `json:"mapped"`    // Backed + Released
 	Untouched uint64 `json:"untouched"` // reserved address space that was never used, and Guards
 	Reserved  uint64 `json:"reserved"`  // Mapped + Untouched
@@ -46,7 +46,7 @@ type Stats struct {
 }
 
 // ClassStats is one size class's part of Stats. Its columns close too:
-// Live + Rounding + SpanTail + CachedSlots + CentralSlots = SpanBytes.
+// Live + Rounding + SpanTail + CachedSlots + CentralSlots + Hollow = SpanBytes.
 type ClassStats struct {
 	Name         string `json:"name"`          // "tiny", the class's number, "guarded", or "large"
 	Size         uint64 `json:"size"`          // bytes of a slot; 0 for large objects
@@ -56,9 +56,10 @@ type ClassStats struct {
 	LiveSlots    uint64 `json:"live_slots"`    // slots that hold live blocks
 	Live         uint64 `json:"live"`          // what callers asked for
 	Rounding     uint64 `json:"rounding"`      // live slots, less what was asked for
-	SpanTail     uint64 `json:"span_tail"`     // ends of spans too short for a slot
+	SpanTail     uint64 `json:"span_tail"`     // ends of spans too short for a slot, as far as they are backed
 	CachedSlots  uint64 `json:"cached_slots"`  // free slots in the hands of Ps
-	CentralSlots uint64 `json:"central_slots"` // free slots of spans
+	CentralSlots uint64 `json:"central_slots"` // free slots of spans, as far as they are backed
+	Hollow       uint64 `json:"hollow"`        // free slots and tails of spans, given back to the operating system: part of Stats.Released
 }
 
 // Stats returns where the heap's bytes are. What was asked for (Live) is counted at every
@@ -104,7 +105,7 @@ func (h *Heap) readStats(s *Stats, each func(classCounts)) {
 	s.Guards = u.Shut
 	s.Arenas = u.Arenas
 	s.Backed = s.Live + s.Rounding + s.SpanTail + s.CachedSlots + s.CentralSlots + s.FreePages + s.Metadata
-	s.Released = u.Released
+	s.Released += u.Released
 	s.Mapped = s.Backed + s.Released
 	s.Untouched = u.Untouched + u.MetadataReserved - u.Metadata
 	s.Reserved = s.Mapped + s.Untouched
@@ -127,6 +128,7 @@ func (s *Stats) add(c *classCounts) {
 	s.SpanTail += c.SpanTail
 	s.CachedSlots += c.CachedSlots
 	s.CentralSlots += c.CentralSlots
+	s.Released += c.Hollow
 	s.Spans += c.Spans
 	s.LiveBlocks += c.blocks
 	s.Mallocs += c.mallocs
@@ -151,7 +153,9 @@ func (h *Heap) smallStats(classes ...mheap.SpanClass) (c classCounts) {
 		c.LiveSlots += u.Live
 		c.Live += u.Requested
 		c.CachedSlots += u.InCaches * c.Size
-		c.CentralSlots += u.InSpans * c.Size
+		c.CentralSlots += u.InSpans*c.Size - u.Hollow
+		c.Hollow += u.Hollow + u.HollowTails
+		c.SpanTail -= u.HollowTails
 		c.blocks += u.Blocks
 		c.mallocs += u.Mallocs
 		c.full += u.Full
@@ -159,7 +163,7 @@ func (h *Heap) smallStats(classes ...mheap.SpanClass) (c classCounts) {
 			c.roomy[i] += n
 		}
 	}
-	c.SpanTail = c.SpanBytes - c.Slots*c.Size
+	c.SpanTail += c.SpanBytes - c.Slots*c.Size
 	c.Rounding = c.LiveSlots*c.Size - c.Live
 	return c
 }

@@ -33,7 +33,7 @@ func plausible(s spanheap.Stats) error {
 		}
 	}
 	for _, c := range s.Classes {
-		if sum := c.Live + c.Rounding + c.SpanTail + c.CachedSlots + c.CentralSlots; sum != c.SpanBytes {
+		if sum := c.Live + c.Rounding + c.SpanTail + c.CachedSlots + c.CentralSlots + c.Hollow; sum != c.SpanBytes {
 			return fmt.Errorf("class %s: spans of %d bytes, columns add up to %d: %+v", c.Name, c.SpanBytes, sum, c)
 		}
 	}

@@ -58,10 +58,11 @@ func (c ClassStats) Plus(d ClassStats) ClassStats {
 	c.SpanTail += d.SpanTail
 	c.CachedSlots += d.CachedSlots
 	c.CentralSlots += d.CentralSlots
+	c.Hollow += d.Hollow
 	return c
 }
 
-// Waste returns the bytes of the class's spans that nobody asked for: all columns but Live.
+// Waste returns the backed bytes of the class's spans that nobody asked for: all columns but Live and Hollow.
 func (c ClassStats) Waste() uint64 {
 	return c.Rounding + c.SpanTail + c.CachedSlots + c.CentralSlots
 }

@@ -7,10 +7,12 @@ import (
 
 	"github.com/spanheap/spanheap/internal/lockrank"
 	"github.com/spanheap/spanheap/internal/scavenge"
+	"github.com/spanheap/spanheap/mcache"
 )
 
 // upkeep is what the scavenger knows of a heap, and does with it, turn by turn. Memory flows outward in:
-// from caches and centrals to the page heap, from there to the operating system.
+// from caches and centrals to the page heap, from there to the operating system; what cannot come to the page
+// heap, since blocks live beside it, goes from the centrals' spans.
 //
 // A heap rests when nothing of it can become due by time alone: its caches are parked, and the policy
 // has settled, though the operating system may have refused to take all. It takes no turns then, until pages become free or a cache is used again.
@@ -26,6 +28,8 @@ type upkeep struct {
 	sweepDue time.Duration  // the next look at the caches
 	activity uintptr        // of the caches, when they were last seen to be used
 	activeAt time.Duration  // when that was
+	idle     bool           // the whole heap was, in the turn before
+	walk     mcache.Walk    // to spans that should become hollow
 }
 
 const (
@@ -39,6 +43,10 @@ const (
 	// enough that nobody waits long for memory that is on its way. A multiple of a huge page.
 	leastRelease = 64 << 10
 	releaseStep  = 4 << 20
+
+	// Caches are looked at so often in the time that memory may stay. Spans become hollow when nobody has
+	// touched them from one look to the last but one of that time: for so long at least.
+	sweeps = 4
 
 	// A turn ends after so much work, whatever is left to do.
 	longestTurn = time.Millisecond
@@ -82,8 +90,9 @@ func (k *upkeep) turn(clock *scavenge.Clock) time.Duration {
 		Free: free, InUse: pages.UsedBytes(), Peak: pages.Peak(), Idle: idle,
 	})
 	squeezed := max(excess, min(free, pages.Budget().AboveSoft()))
-	switch left := k.release(clock, now+longestTurn, squeezed, excess); {
-	case left > 0:
+	until := now + longestTurn
+	switch left := k.release(clock, until, squeezed, excess); {
+	case left > 0 || k.hollow(clock, until):
 		k.due = now // as soon as the scavenger may work again
 	case idle && settled && k.rest():
 		return forever
@@ -110,15 +119,22 @@ func (k *upkeep) collect(now time.Duration) (idle bool) {
 	if k.rested || activity != k.activity {
 		k.activity, k.activeAt, k.rested = activity, now, false
 	}
-	if now-k.activeAt >= patience {
+	before := k.idle
+	k.idle = now-k.activeAt >= patience
+	switch {
+	case k.idle:
 		k.heap.caches.Park()
-		return true
-	}
-	if now >= k.sweepDue {
-		k.sweepDue = now + patience/4
+		if !before {
+			k.setOut(0)
+		}
+	case now >= k.sweepDue:
+		k.sweepDue = now + patience/sweeps
 		k.heap.caches.Rest()
+		if k.walk.Over() {
+			k.setOut(sweeps + 1)
+		}
 	}
-	return false
+	return k.idle
 }
 
 // release gives n bytes back, of which the policy wants excess to go, until the time is over: all there is,
@@ -143,6 +159,26 @@ func (k *upkeep) release(clock *scavenge.Clock, until time.Duration, n, excess u
 		}
 	}
 	return 0
+}
+
+// setOut begins a walk to the spans of an age in sweeps, if the policy is about age.
+func (k *upkeep) setOut(age uint32) {
+	if k.policy.ByAge() {
+		k.walk = k.heap.caches.Walk(age)
+	}
+}
+
+// hollow gives back what lies under free slots, as far as the walk goes until the time is over. It tells
+// whether there is more to look at.
+func (k *upkeep) hollow(clock *scavenge.Clock, until time.Duration) bool {
+	for {
+		if _, more := k.walk.Step(); !more {
+			return false
+		}
+		if clock.Now() >= until {
+			return true
+		}
+	}
 }
 
 // rest lets the heap rest, unless something has changed meanwhile. It tells whether it does.

@@ -31,7 +31,7 @@ func (h *Heap) verifySum() error {
 	spans := uint64(0)
 	for _, c := range s.Classes {
 		spans += c.SpanBytes
-		if sum := c.Live + c.Rounding + c.SpanTail + c.CachedSlots + c.CentralSlots; sum != c.SpanBytes {
+		if sum := c.Live + c.Rounding + c.SpanTail + c.CachedSlots + c.CentralSlots + c.Hollow; sum != c.SpanBytes {
 			return fmt.Errorf("class %s: columns add up to %d bytes, its spans have %d", c.Name, sum, c.SpanBytes)
 		}
 	}

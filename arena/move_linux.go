@@ -71,9 +71,10 @@ func fillHole(addr, size uintptr) error {
 
 // renew lays a fresh mapping over the range if memory was moved to any of it, and tells whether it did:
 // nothing of what was there is left then. The kernel looks at its limits before it drops a mapping, so that a
-// refusal leaves it in place.
+// refusal leaves it in place. A short range is left to be dropped page by page: amid a stranger, it would be
+// one mapping more, and make two of that.
 func renew(addr, size uintptr) bool {
-	if !strange.drop(extent{addr, size}) {
+	if size < leastRenewal || !strange.drop(extent{addr, size}) {
 		return false
 	}
 	_, err := unix.MmapPtr(-1, 0, pointer(addr), size, unix.PROT_READ|unix.PROT_WRITE, anonymous|unix.MAP_FIXED)
@@ -82,6 +83,9 @@ func renew(addr, size uintptr) bool {
 	}
 	return err == nil
 }
+
+// leastRenewal is the length in bytes of the shortest range that is mapped anew.
+const leastRenewal = 64 << 10
 
 const anonymous = unix.MAP_ANON | unix.MAP_PRIVATE | noSwapClaim
 

@@ -17,7 +17,8 @@ type HeapArenas struct {
 type ArenaUse struct {
 	Addr      uintptr `json:"addr"`
 	Small     uint64  `json:"small"`
-	Live      uint64  `json:"live"` // of Small, slots that hold live blocks
+	Live      uint64  `json:"live"`   // of Small, slots that hold live blocks
+	Hollow    uint64  `json:"hollow"` // of Small, free slots that were given back
 	Large     uint64  `json:"large"`
 	Free      uint64  `json:"free"`
 	Released  uint64  `json:"released"`
@@ -67,7 +68,7 @@ func arenas(w http.ResponseWriter, r *http.Request) error {
 
 // add counts the stretch, which may reach over several arenas.
 func (t *HeapArenas) add(s spanheap.Span) {
-	live := uint64(s.Live) * s.Size
+	live, hollow := uint64(s.Live)*s.Size, s.Hollow
 	for addr, left := s.Addr, s.Bytes; left > 0; {
 		base := addr &^ (spanheap.ArenaBytes - 1)
 		n := min(left, uint64(base+spanheap.ArenaBytes-addr))
@@ -87,6 +88,8 @@ func (t *HeapArenas) add(s spanheap.Span) {
 		default:
 			a.Small += n
 			a.Live += min(live, n)
+			a.Hollow += min(hollow, n)
+			hollow -= min(hollow, n)
 			live -= min(live, n)
 		}
 		addr, left = addr+uintptr(n), left-n

@@ -62,9 +62,10 @@ func reservedColumns(s spanheap.Stats) []column {
 
 // classColumns are the columns that make up ClassStats.SpanBytes.
 func classColumns(c spanheap.ClassStats) []column {
-	return backedColumns(spanheap.Stats{
+	backed := backedColumns(spanheap.Stats{
 		Live: c.Live, Rounding: c.Rounding, SpanTail: c.SpanTail, CachedSlots: c.CachedSlots, CentralSlots: c.CentralSlots,
 	})[:5]
+	return append(backed, column{"released", "hollow", "free slots and tails, given back to the operating system", c.Hollow})
 }
 
 // worstFirst returns the classes, those first that waste most.

@@ -15,7 +15,7 @@ type HeapSpans struct {
 	Name     string      `json:"name"`
 	Classes  []ClassFill `json:"classes"`
 	Free     []Stretches `json:"free"`     // backed pages in no span, by length
-	Released []Stretches `json:"released"` // pages given back, by length
+	Released []Stretches `json:"released"` // pages in no span that were given back, by length
 }
 
 // ClassFill says how full the spans of a class are.
@@ -27,6 +27,7 @@ type ClassFill struct {
 	Slots  uint64     `json:"slots"`
 	Live   uint64     `json:"live"`   // slots that hold live blocks
 	Cached uint64     `json:"cached"` // free slots in the hands of caches
+	Hollow uint64     `json:"hollow"` // of Bytes, given back
 	Fill   [10]uint64 `json:"fill"`   // spans by their live slots: below 10 % of all, below 20 %, … and the rest
 }
 
@@ -101,6 +102,7 @@ func (c *ClassFill) add(s spanheap.Span) {
 	c.Slots += uint64(s.Slots)
 	c.Live += uint64(s.Live)
 	c.Cached += uint64(s.Cached)
+	c.Hollow += s.Hollow
 	c.Fill[min(s.Live*len(c.Fill)/s.Slots, len(c.Fill)-1)]++
 }
 

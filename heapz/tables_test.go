@@ -79,8 +79,11 @@ func TestSpansAgreeWithStats(t *testing.T) {
 	for _, c := range tables[0].Classes {
 		byName[c.Class] = c
 	}
+	hollow := uint64(0)
 	for _, want := range s.Classes {
 		c := byName[want.Name]
+		require.Equal(t, want.Hollow, c.Hollow)
+		hollow += c.Hollow
 		require.Equal(t, []uint64{want.Spans, want.SpanBytes, want.Slots, want.LiveSlots, want.Size},
 			[]uint64{c.Spans, c.Bytes, c.Slots, c.Live, c.Size}, want.Name)
 		spans := uint64(0)
@@ -102,7 +105,7 @@ func TestSpansAgreeWithStats(t *testing.T) {
 		return n
 	}
 	require.Equal(t, s.FreePages, sum(tables[0].Free))
-	require.Equal(t, s.Released, sum(tables[0].Released))
+	require.Equal(t, s.Released, sum(tables[0].Released)+hollow)
 }
 
 func TestArenasAgreeWithStats(t *testing.T) {
@@ -121,20 +124,22 @@ func TestArenasAgreeWithStats(t *testing.T) {
 		require.Equal(t, uint64(spanheap.ArenaBytes), a.Small+a.Large+a.Free+a.Released+a.Untouched)
 		sum.Small += a.Small
 		sum.Live += a.Live
+		sum.Hollow += a.Hollow
 		sum.Large += a.Large
 		sum.Free += a.Free
 		sum.Released += a.Released
 	}
-	var small, live, large uint64
+	var small, live, hollow, large uint64
 	for _, c := range s.Classes {
 		if c.Size == 0 {
 			large = c.SpanBytes
 		} else {
 			small += c.SpanBytes
 			live += c.LiveSlots * c.Size
+			hollow += c.Hollow
 		}
 	}
-	require.Equal(t, heapz.ArenaUse{Small: small, Live: live, Large: large, Free: s.FreePages, Released: s.Released}, sum)
+	require.Equal(t, heapz.ArenaUse{Small: small, Live: live, Hollow: hollow, Large: large, Free: s.FreePages, Released: s.Released - hollow}, sum)
 
 	maps := 0
 	for _, e := range parse(t, get(t, "arenas?heap=arenas")) {

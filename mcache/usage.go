@@ -11,15 +11,17 @@ import (
 // others of the class's spans are live, or in the hands of a goroutine that is allocating or
 // freeing just then.
 type Usage struct {
-	Spans     uint64
-	Bytes     uint64 // of the spans
-	Slots     uint64 // of the spans
-	InSpans   uint64 // slots
-	InCaches  uint64 // slots, those held and on their way between caches among them
-	Live      uint64 // slots
-	Requested uint64 // bytes asked for, of the live blocks
-	Blocks    uint64 // live blocks: more than slots where these are shared
-	Mallocs   uint64 // blocks allocated, ever
+	Spans       uint64
+	Bytes       uint64 // of the spans
+	Slots       uint64 // of the spans
+	InSpans     uint64 // slots
+	InCaches    uint64 // slots, those held and on their way between caches among them
+	Live        uint64 // slots
+	Hollow      uint64 // bytes of slots in spans that were given back to the operating system
+	HollowTails uint64 // bytes in no slot that were given back
+	Requested   uint64 // bytes asked for, of the live blocks
+	Blocks      uint64 // live blocks: more than slots where these are shared
+	Mallocs     uint64 // blocks allocated, ever
 
 	Full  uint64                       // of Spans, those without a free slot that no cache holds
 	Roomy [mcentral.Occupancies]uint64 // those with free slots, by a quarter of them and more
@@ -49,6 +51,8 @@ func (s *Set) Usage(class mheap.SpanClass) (u Usage) {
 	u.InCaches = uint64(min(held, out))
 	u.Live = uint64(positive(out - held))
 	u.InSpans = u.Slots - u.InCaches - u.Live
+	u.Hollow = min(central.Hollow-central.HollowTails, u.InSpans*uint64(class.Layout().Bytes))
+	u.HollowTails = central.HollowTails
 	u.Blocks = u.Live
 	if class == mheap.Tiny {
 		u.Blocks = uint64(positive(mallocs - frees))

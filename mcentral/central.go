@@ -35,8 +35,12 @@ type Central struct {
 	spans    uint64 // all of the class's spans, held ones too
 	slots    uint64 // theirs
 	pages    uint64 // theirs
+	hollow   uint64 // bytes of theirs that were given back
+	tails    uint64 // of these, what belongs to no slot
 	returned uint64 // slots given back, ever
 	direct   uint64 // slots taken by Refill and Take, ever
+	rounds   uint32 // the central's time, never 0: see Round
+	looking  int    // which list of nonempty Hollow looks at next
 }
 
 // Occupancies is how many lists the spans with room are kept in. Slots are taken from the fullest
@@ -51,7 +55,7 @@ const maxSpares = 1
 
 // Init makes c the central of the class. It is called once, before any other method.
 func (c *Central) Init(heap *mheap.Heap, class mheap.SpanClass) {
-	c.heap, c.class = heap, class
+	c.heap, c.class, c.rounds = heap, class, 1
 	c.mu.Init(lockrank.Central)
 }
 
@@ -63,9 +67,7 @@ func (c *Central) Exchange(old *mheap.Span) (*mheap.Span, error) {
 	s := c.pick()
 	npages := c.spanPages()
 	c.mu.Unlock()
-	if surplus != nil {
-		c.heap.Free(surplus)
-	}
+	c.free(surplus)
 	if s != nil {
 		return s, nil
 	}
@@ -103,9 +105,7 @@ func (c *Central) Refill(old *mheap.Span, dst []mheap.Slot) (n int, s *mheap.Spa
 	}
 	c.direct += uint64(n - stashed)
 	c.mu.Unlock()
-	if surplus != nil {
-		c.heap.Free(surplus)
-	}
+	c.free(surplus)
 	if n == 0 && s == nil {
 		s, err = c.Exchange(nil)
 	}
@@ -117,9 +117,7 @@ func (c *Central) Put(s *mheap.Span) {
 	c.mu.Lock()
 	surplus := c.place(s)
 	c.mu.Unlock()
-	if surplus != nil {
-		c.heap.Free(surplus)
-	}
+	c.free(surplus)
 }
 
 // Take takes up to len(dst) slots for a caller that holds no span, and returns how many: at least
@@ -140,9 +138,7 @@ func (c *Central) Take(dst []mheap.Slot) (int, error) {
 	c.direct += uint64(n)
 	surplus := c.place(s)
 	c.mu.Unlock()
-	if surplus != nil {
-		c.heap.Free(surplus)
-	}
+	c.free(surplus)
 	return n, nil
 }
 
@@ -200,9 +196,11 @@ func (c *Central) Unstash() {
 // Next, for the caller to free. The caller holds c.mu.
 func (c *Central) give(slots []mheap.Slot) (surplus *mheap.Span) {
 	c.returned += uint64(len(slots))
+	c.heap.Stir()
 	for len(slots) > 0 {
 		s := mheap.SpanOf(slots[0].Addr)
 		slots = slots[s.Give(slots):]
+		s.Touched = c.rounds
 		if s.Held || s.Free() < s.Slots() && s.List == occupancy(s.Free(), s.Slots())+1 {
 			continue
 		}
@@ -219,7 +217,11 @@ func (c *Central) give(slots []mheap.Slot) (surplus *mheap.Span) {
 func (c *Central) free(surplus *mheap.Span) {
 	for surplus != nil {
 		next := surplus.Next
-		c.heap.Free(surplus)
+		if surplus.Hollow() == 0 {
+			c.heap.Free(surplus)
+		} else if !c.heap.FreeHollow(surplus) {
+			c.keep(surplus)
+		}
 		surplus = next
 	}
 }
@@ -230,30 +232,28 @@ func (c *Central) Drain() {
 		return
 	}
 	c.Unstash()
-	for {
-		c.mu.Lock()
-		var spare *mheap.Span
-		if c.spares > 0 {
-			spare = c.nonempty[Occupancies-1].first
-			for spare.Free() < spare.Slots() {
-				spare = spare.Next
-			}
-			c.unlist(spare)
+	c.mu.Lock()
+	var spares *mheap.Span
+	for s := c.nonempty[Occupancies-1].first; c.spares > 0; {
+		next := s.Next
+		if s.Free() == s.Slots() {
+			c.unlist(s)
 			c.spares--
-			c.count(spare, -1)
+			c.count(s, -1)
+			s.Next = spares
+			spares = s
 		}
-		c.mu.Unlock()
-		if spare == nil {
-			return
-		}
-		c.heap.Free(spare)
+		s = next
 	}
+	c.mu.Unlock()
+	c.free(spares)
 }
 
-// pick takes the fullest span with room off its list and makes it held. The caller holds c.mu.
+// pick takes the fullest span with room off its list and makes it held; a hollow one is passed over that a
+// limit keeps from being restored. The caller holds c.mu.
 func (c *Central) pick() *mheap.Span {
 	for i := range c.nonempty {
-		if s := c.nonempty[i].first; s != nil {
+		if s := c.nonempty[i].first; s != nil && c.restore(s) {
 			c.unlist(s)
 			if s.Free() == s.Slots() {
 				c.spares--
@@ -266,13 +266,15 @@ func (c *Central) pick() *mheap.Span {
 	return nil
 }
 
-// place puts s, which is on no list and held no longer, on the list where it belongs. When it is a
-// free span too many, it is the class's no longer, and the caller frees it. The caller holds c.mu.
+// place puts s, which is on no list and held no longer, on the list where it belongs: in front, but a hollow
+// one at the end, to be picked last. When it is a free span too many, or a hollow one, it is the class's no
+// longer, and the caller frees it. The caller holds c.mu.
 func (c *Central) place(s *mheap.Span) (surplus *mheap.Span) {
 	if s == nil {
 		return nil
 	}
 	s.Held = false
+	s.Touched = c.rounds
 	free := s.Free()
 	switch {
 	case free == 0:
@@ -280,14 +282,18 @@ func (c *Central) place(s *mheap.Span) (surplus *mheap.Span) {
 		s.List = emptyList
 		return nil
 	case free == s.Slots():
-		if c.spares == maxSpares {
+		if c.spares >= maxSpares || s.Hollow() > 0 {
 			c.count(s, -1)
 			return s
 		}
 		c.spares++
 	}
 	i := occupancy(free, s.Slots())
-	c.nonempty[i].push(s)
+	if s.Hollow() > 0 {
+		c.nonempty[i].append(s)
+	} else {
+		c.nonempty[i].push(s)
+	}
 	s.List = i + 1
 	return nil
 }
@@ -329,6 +335,7 @@ func (c *Central) count(s *mheap.Span, n int64) {
 	c.spans += uint64(n)
 	c.slots += uint64(n * int64(s.Slots()))
 	c.pages += uint64(n * int64(s.Bytes()>>mheap.PageShift))
+	c.countHollow(s, n)
 }
 
 // unlist takes s off the list it is on. Its count of free slots may have grown since it was put there.
@@ -345,12 +352,14 @@ func (c *Central) unlist(s *mheap.Span) {
 // occupancy is the nonempty list for a span with some slots free, out of all: the last one, when all are.
 func occupancy(free, slots uint32) uint8 { return uint8((free*Occupancies - 1) / slots) }
 
-// Usage counts the class's spans, the slots they hold, and the slots taken through Refill and Take, and
-// given back: all that leaves and comes back otherwise, caches count.
+// Usage counts the class's spans, the slots they hold, the bytes of them that are hollow, those in no slot
+// among these, and the slots taken through Refill and Take, and given back: all that leaves and comes back
+// otherwise, caches count.
 type Usage struct {
-	Spans, Slots, Pages, Stashed, Returned, Direct uint64
-	Full                                           uint64              // spans without room, of those that no cache holds
-	Roomy                                          [Occupancies]uint64 // the others, by a quarter of their slots free and more
+	Spans, Slots, Pages, Hollow, HollowTails, Stashed, Returned, Direct uint64
+
+	Full  uint64              // spans without room, of those that no cache holds
+	Roomy [Occupancies]uint64 // the others, by a quarter of their slots free and more
 }
 
 // Usage returns the counts.
@@ -358,7 +367,7 @@ func (c *Central) Usage() Usage {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	u := Usage{
-		Spans: c.spans, Slots: c.slots, Pages: c.pages, Stashed: uint64(c.stash.n),
+		Spans: c.spans, Slots: c.slots, Pages: c.pages, Hollow: c.hollow, HollowTails: c.tails, Stashed: uint64(c.stash.n),
 		Returned: c.returned, Direct: c.direct, Full: c.empty.n,
 	}
 	for i := range c.nonempty {
@@ -372,7 +381,7 @@ func (c *Central) Usage() Usage {
 func (c *Central) Verify() (listed uint64, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	spares := 0
+	spares, hollow, tails := 0, uint64(0), uint64(0)
 	check := func(l *list, where uint8) error {
 		before := listed
 		for s := l.first; s != nil; s = s.Next {
@@ -380,6 +389,8 @@ func (c *Central) Verify() (listed uint64, err error) {
 			if listed > c.spans {
 				return fmt.Errorf("class %d: lists hold more than the class's %d spans", c.class, c.spans)
 			}
+			hollow += uint64(s.Hollow())
+			tails += uint64(s.HollowTail())
 			inSpan, _, _ := s.Count()
 			belongs := uint8(emptyList)
 			if s.Free() > 0 {
@@ -411,6 +422,10 @@ func (c *Central) Verify() (listed uint64, err error) {
 		if state := mheap.SlotState(slot.State); state <= mheap.Live || state >= mheap.Noted {
 			return listed, fmt.Errorf("class %d: the stash has slot %#x, whose state is %#x", c.class, slot.Addr, state)
 		}
+	}
+	if hollow != c.hollow || tails != c.tails {
+		return listed, fmt.Errorf("class %d: counts %d hollow bytes and %d of tails, spans have %d and %d",
+			c.class, c.hollow, c.tails, hollow, tails)
 	}
 	if spares != c.spares {
 		return listed, fmt.Errorf("class %d: counts %d spare spans, has %d", c.class, c.spares, spares)

@@ -15,12 +15,13 @@ import (
 // TestListsAfterRandomOperations plays several caches, and callers without one, and looks at every
 // list after every operation.
 func TestListsAfterRandomOperations(t *testing.T) {
-	for _, size := range []uintptr{512, 1024, 4096, 8192} {
-		r := newRig(t, size)
+	for _, size := range []uintptr{64, 512, 1536, 4096, 8192} {
+		r := newRigOn(t, 4<<10, size)
 		random := rand.New(rand.NewPCG(uint64(size), 1))
 		var held [3]*mheap.Span
 		var out []mheap.Slot // taken
 		owned := map[uintptr]bool{}
+		hollowed := uint64(0)
 		keep := func(slots []mheap.Slot) {
 			for _, slot := range slots {
 				require.False(t, owned[slot.Addr], "slot %#x was taken twice", slot.Addr)
@@ -30,7 +31,7 @@ func TestListsAfterRandomOperations(t *testing.T) {
 		}
 		for range 1500 {
 			i := random.IntN(len(held))
-			switch random.IntN(8) {
+			switch random.IntN(10) {
 			case 0:
 				held[i] = r.exchange(held[i])
 			case 1:
@@ -69,7 +70,12 @@ func TestListsAfterRandomOperations(t *testing.T) {
 				keep(dst[:n])
 			case 5:
 				r.Drain()
+			case 8:
+				r.Hollow(random.IntN(4), uint32(random.IntN(3)))
+			case 9:
+				r.Round(random.IntN(2) == 0)
 			}
+			hollowed = max(hollowed, r.Usage().Hollow)
 			spans := bySpan(append(r.Stashed(), out...))
 			holding := 0
 			for _, s := range held {
@@ -91,12 +97,13 @@ func TestListsAfterRandomOperations(t *testing.T) {
 		r.Return(out)
 		r.Drain()
 		r.verify(0, 0)
+		require.Equal(t, r.slots() > 1, hollowed > 0, "slots of %d bytes", size)
 	}
 }
 
 func TestManyTakeAndReturnAtOnce(t *testing.T) {
 	for _, size := range sizes {
-		r := newRig(t, size)
+		r := newRigOn(t, 4<<10, size)
 		var owner sync.Map // slot -> true
 		var exchange [64]atomic.Pointer[mheap.Slot]
 		var all sync.WaitGroup
@@ -152,7 +159,19 @@ func TestManyTakeAndReturnAtOnce(t *testing.T) {
 				}
 			})
 		}
-		all.Wait()
+		others := make(chan struct{})
+		go func() {
+			defer close(others)
+			all.Wait()
+		}()
+		for done := false; !done; {
+			select {
+			case <-others:
+				done = true
+			default:
+				r.Hollow(8, 0)
+			}
+		}
 		_, err := r.Verify()
 		require.NoError(t, err)
 		var left []mheap.Slot

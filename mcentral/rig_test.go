@@ -26,14 +26,18 @@ type rig struct {
 const roomBytes = 1 << 30
 
 // newRig returns an empty central of the class for slots of so many bytes.
-func newRig(t testing.TB, slotBytes uintptr) *rig {
+func newRig(t testing.TB, slotBytes uintptr) *rig { return newRigOn(t, 64<<10, slotBytes) }
+
+// newRigOn is newRig on a system with pages of so many bytes; where they are short, spans may be hollow.
+func newRigOn(t testing.TB, physicalPage, slotBytes uintptr) *rig {
 	t.Helper()
-	fake := arenatest.NewFake(t, 64<<10)
+	fake := arenatest.NewFake(t, physicalPage)
 	fake.Occupy(0, room)
 	fake.Occupy(room+roomBytes, math.MaxUint-room-roomBytes)
 	fake.Place(room)
 	r := &rig{t: t, class: mheap.ClassOf(sizeclass.Of(slotBytes), true), system: arenatest.NewFaulty(fake)}
 	r.heap = mheap.New(1, arena.NewSpace(r.system), arena.Metadata())
+	r.heap.UseHollow(true)
 	r.Init(r.heap, r.class)
 	require.Equal(t, slotBytes, r.class.Layout().Bytes)
 	t.Cleanup(r.heap.Close)

@@ -39,6 +39,7 @@ type Heap struct {
 	stir   func()   // this and used: immutable once the heap is in use
 	used   func()
 
+	useHollow  bool      // immutable once the heap is in use
 	huge       HugePages // immutable once the heap is in use
 	toCollapse []*Arena  // dense arenas with stretches that may become huge
 	guards     guards
@@ -55,6 +56,8 @@ type Heap struct {
 	hugeBytes      atomic.Uint64 // of arenas for which the system is asked for huge pages
 	shutPages      atomic.Uint64 // of the span of guarded blocks, without memory
 	peakPages      atomic.Uint64 // the most that were in use since Peak
+
+	hollowBytes atomic.Uint64 // of spans in use, given back; written by who holds the spans
 }
 
 // New returns an empty page heap. id is its number in the process, and arenas come from space. Its
@@ -159,7 +162,9 @@ func (h *Heap) giveBack(s *Span, state spanState) {
 		h.freePages.Add(uint64(s.npages))
 	} else {
 		h.scavPages.Add(uint64(s.npages))
-		h.budget.give(s.Bytes())
+		h.budget.give(s.Bytes() - s.Hollow())
+		h.hollowBytes.Add(-uint64(s.Hollow()))
+		s.hollow = 0
 	}
 	h.insert(s, state)
 }
@@ -241,7 +246,7 @@ func (h *Heap) Close() {
 		regions = append(regions, a.region)
 	}
 	h.space.Give(regions)
-	h.budget.give(uintptr(h.arenaCount.Load()*pagesPerArena-h.scavPages.Load()-h.shutPages.Load()) << PageShift)
+	h.budget.give(uintptr(h.arenaCount.Load()*pagesPerArena-h.scavPages.Load()-h.shutPages.Load())<<PageShift - uintptr(h.hollowBytes.Swap(0)))
 	h.arenas, h.toCollapse, h.free, h.scav = nil, nil, tree{}, tree{}
 	h.freePages.Store(0)
 	h.scavPages.Store(0)

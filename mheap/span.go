@@ -32,6 +32,8 @@ type Span struct {
 	state       spanState // written under the page heap's lock
 	needZero    bool      // memory may hold old bytes; immutable while in use
 
+	hollow uint32 // the grains that were given back while in use; see hollow.go
+
 	SlotCounts
 }
 
@@ -43,6 +45,7 @@ type SlotCounts struct {
 	List       uint8  // which list that is
 	Held       bool   // a cache takes slots from the span
 	Returned   uint32 // slots given back, ever
+	Touched    uint32 // when slots last came or went, in the central's time; 0: not since it was found to have nothing to give back
 
 	// the cache's that holds the span, else guarded by the central's lock
 	Taken  uint32 // slots taken, ever

@@ -13,7 +13,8 @@ type Stretch struct {
 	Use         Use
 	Class       SpanClass // of a span in use, as what follows
 	Slots       uint32
-	Live, Held  uint32 // slots that callers have, and slots in the hands of caches
+	Live, Held  uint32  // slots that callers have, and slots in the hands of caches
+	Hollow      uintptr // bytes that a span in use has given back
 }
 
 // Use is what a stretch of address space is to its heap.
@@ -88,7 +89,7 @@ func (a *Arena) spanFrom(p uintptr) *Span {
 
 // stretch counts the slots of s, which is in use.
 func (s *Span) stretch() Stretch {
-	x := Stretch{Base: s.base, Bytes: s.Bytes(), Use: InUse, Class: s.class, Slots: s.slots}
+	x := Stretch{Base: s.base, Bytes: s.Bytes(), Use: InUse, Class: s.class, Slots: s.slots, Hollow: s.Hollow()}
 	_, x.Held, x.Live = s.Count()
 	return x
 }

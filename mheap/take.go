@@ -60,5 +60,8 @@ func (s *Span) Count() (inSpan, held, live uint32) {
 	return inSpan, held, live
 }
 
+// allInSpan tells whether each of eight states is InSpan.
+func allInSpan(v uint64) bool { return (v|v<<1)&0x8080808080808080 == 0 }
+
 // noneInSpan tells whether none of eight states is InSpan: each has one of its upper two bits set.
 func noneInSpan(v uint64) bool { return (v|v<<1)&0x8080808080808080 == 0x8080808080808080 }

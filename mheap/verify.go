@@ -94,7 +94,7 @@ func (s *Span) String() string {
 func (h *Heap) Verify() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	var free, scav, large, largePages uint64
+	var free, scav, large, largePages, hollow uint64
 	var nfree, nscav uintptr
 	var before *Span
 	err := h.walk(func(s *Span) error {
@@ -118,6 +118,10 @@ func (h *Heap) Verify() error {
 			if s.class.Large() {
 				large++
 				largePages += uint64(s.npages)
+			}
+			hollow += uint64(s.Hollow())
+			if s.hollow != 0 && s.hollow&^h.covered(s) != 0 {
+				return fmt.Errorf("%v: grains %#x were given back, free slots cover %#x", s, s.hollow, h.covered(s))
 			}
 			return s.verifyEntries()
 		default:
@@ -143,6 +147,7 @@ func (h *Heap) Verify() error {
 		h.free.verify(stateFree, nfree), h.scav.verify(stateScav, nscav),
 		recount("free pages", h.freePages.Load(), free),
 		recount("scav pages", h.scavPages.Load(), scav),
+		recount("hollow bytes", h.hollowBytes.Load(), hollow),
 		h.recountBacked(),
 		recount("untouched bytes", h.untouchedBytes.Load(), untouched),
 		recount("huge bytes", h.hugeBytes.Load(), asked),
@@ -168,7 +173,7 @@ func (h *Heap) recountBacked() error {
 	h.meta.mu.Lock()
 	defer h.meta.mu.Unlock()
 	pages := h.arenaCount.Load()*pagesPerArena - h.scavPages.Load() - h.shutPages.Load()
-	return recount("backed bytes", h.budget.Backed(), pages<<PageShift+h.meta.backed)
+	return recount("backed bytes", h.budget.Backed(), pages<<PageShift-h.hollowBytes.Load()+h.meta.backed)
 }
 
 func recount(what string, counter, counted uint64) error {

@@ -281,7 +281,7 @@ func TestHelpDescribesEveryKeyOfProcesses(t *testing.T) {
 	class := map[string]bool{}
 	for key := range statistics {
 		switch key {
-		case "name", "size", "spans", "span_bytes", "slots", "live_slots", "live", "rounding", "span_tail", "cached_slots", "central_slots":
+		case "name", "size", "spans", "span_bytes", "slots", "live_slots", "live", "rounding", "span_tail", "cached_slots", "central_slots", "hollow":
 			class[key] = true
 		}
 	}

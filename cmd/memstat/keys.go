@@ -155,11 +155,11 @@ The heap's statistics, those of spanheap.Stats
   rounding        slots of live blocks, less what was asked for
   span_tail       ends of spans too short for a slot
   cached_slots    free slots in the hands of Ps
-  central_slots   free slots of spans
+  central_slots   free slots of spans, as far as they are backed
   free_pages      backed pages in no span
   metadata        span records, slot states, page maps, caches
   backed          the sum of all above: what can count as resident
-  released        given back to the operating system
+  released        given back to the operating system, hollow among it
   mapped          backed + released
   untouched       reserved address space that was never used, and guards
   reserved        mapped + untouched
@@ -172,7 +172,8 @@ The heap's statistics, those of spanheap.Stats
   classes         an object for each class that holds a span, with its part of the columns above, and:
     name          "tiny", the class's number, "guarded", or "large"
     size          bytes of a slot; 0 for large, where they differ
-    span_bytes    live + rounding + span_tail + cached_slots + central_slots
+    hollow        of free slots and tails, given back to the operating system
+    span_bytes    live + rounding + span_tail + cached_slots + central_slots + hollow
     slots         how many slots the spans have
     live_slots    how many of them hold live blocks
 

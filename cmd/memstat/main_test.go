@@ -54,7 +54,7 @@ func requireCloses(t *testing.T, s spanheap.Stats) {
 	require.Equal(t, s.Reserved, s.Mapped+s.Untouched)
 	all := together(s.Classes)
 	require.Equal(t, s.Live, all.Live)
-	require.Equal(t, all.SpanBytes, all.Live+all.Rounding+all.SpanTail+all.CachedSlots+all.CentralSlots)
+	require.Equal(t, all.SpanBytes, all.Live+all.Rounding+all.SpanTail+all.CachedSlots+all.CentralSlots+all.Hollow)
 }
 
 func TestWrongUsageExitsWith2(t *testing.T) {

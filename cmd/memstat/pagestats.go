@@ -36,10 +36,12 @@ func statsOf(h *statpage.Heap) spanheap.Stats {
 }
 
 func classOf(r *statpage.Row) spanheap.ClassStats {
-	return spanheap.ClassStats{
+	c := spanheap.ClassStats{
 		Name: className(r.Class), Size: r.Size, Spans: r.Spans, SpanBytes: r.SpanBytes, Slots: r.Slots, LiveSlots: r.LiveSlots,
 		Live: r.Live, Rounding: r.Rounding, SpanTail: r.SpanTail, CachedSlots: r.CachedSlots, CentralSlots: r.CentralSlots,
 	}
+	c.Hollow = c.SpanBytes - min(c.Live+c.Waste(), c.SpanBytes)
+	return c
 }
 
 func className(class uint64) string {

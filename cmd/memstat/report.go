@@ -36,7 +36,7 @@ func writeSum(b *bytes.Buffer, s spanheap.Stats) {
 	line("+ rounding", s.Rounding, "their slots, less what they asked for")
 	line("+ span tails", s.SpanTail, "ends of spans too short for a slot")
 	line("+ cached slots", s.CachedSlots, "free slots in the hands of Ps")
-	line("+ central slots", s.CentralSlots, "free slots of spans")
+	line("+ central slots", s.CentralSlots, "free slots of spans, as far as backed")
 	line("+ free pages", s.FreePages, "backed pages in no span")
 	line("+ metadata", s.Metadata, "span records, slot states, page maps")
 	line("= backed", s.Backed, "what can count as resident")

@@ -39,6 +39,8 @@ func NewIdle(after time.Duration) *Decay {
 // smooth falls from 1 to 0 with a slope of 0 at both ends: 1 - smoothstep.
 func smooth(x float64) float64 { return 1 - x*x*(3-2*x) }
 
+func (d *Decay) ByAge() bool { return true }
+
 func (d *Decay) Span() time.Duration { return d.over }
 
 func (d *Decay) Gave(n uint64) { d.free -= float64(n) }

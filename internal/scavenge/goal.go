@@ -21,6 +21,8 @@ type peak struct {
 // NewGoal returns the rule for a window.
 func NewGoal(window time.Duration) *Goal { return &Goal{window: window} }
 
+func (g *Goal) ByAge() bool { return false }
+
 func (g *Goal) Span() time.Duration { return g.window }
 
 func (g *Goal) Gave(uint64) {}

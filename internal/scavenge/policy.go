@@ -26,6 +26,9 @@ type Policy interface {
 	// Gave tells that n bytes have gone back since the Look before.
 	Gave(n uint64)
 
+	// ByAge tells that memory goes when it has been free for some time, wherever it lies.
+	ByAge() bool
+
 	// Span returns how long memory may stay at most: the time that Usage.Idle is about.
 	Span() time.Duration
 }
