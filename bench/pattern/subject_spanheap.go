@@ -1,4 +1,4 @@
-//go:build !peer || peer_spanheap_unguarded
+//go:build !peer
 
 package pattern
 

@@ -182,13 +182,14 @@ func traceTargets(t suite.TraceRow) []Target {
 		{Work: "trace " + t.Name + ", ns per event: spanheap / best native", Must: 1.5, Aim: 1.1},
 		{Work: "trace " + t.Name + ", resident over live: spanheap / best of jemalloc, tcmalloc, mimalloc", Must: 1.0, Aim: 0.9},
 		{Work: "trace " + t.Name + ", resident over live: spanheap / glibc", Must: 1.15, Aim: 1.0},
+		{Work: "trace " + t.Name + ", ns per event: spanheap / without its heap profile", Must: 1.01, Aim: 1.0},
 	}
 	memory := suite.Row{Values: t.Resident}
 	rivals := []string{suite.Jemalloc, suite.Tcmalloc, suite.Mimalloc}
 	for i, c := range []struct {
 		row    suite.Row
 		rivals []string
-	}{{t.Times(), suite.Natives}, {memory, rivals}, {memory, []string{suite.Glibc}}} {
+	}{{t.Times(), suite.Natives}, {memory, rivals}, {memory, []string{suite.Glibc}}, {t.Times(), []string{suite.Unsampled}}} {
 		best, ok := c.row.Best(c.rivals)
 		own := c.row.Values[suite.Spanheap].Median
 		targets[i].Expected = 1

@@ -20,6 +20,7 @@ type Impl struct {
 
 	tag     string            // the build tag that makes it the worker's subject
 	extra   []string          // build tags beside
+	env     []string          // variables of the environment that make it what it is
 	needs   []string          // files without which it cannot be built
 	module  string            // where it comes from
 	library string            // what is preloaded
@@ -45,6 +46,7 @@ const (
 	Spanheap    = "spanheap"
 	Local       = "spanheap-local"
 	Batch       = "spanheap-batch"
+	Unsampled   = "spanheap-unsampled"
 	Make        = "make"
 	Modernc     = "modernc-mutex"
 	CgoJemalloc = "cgo-jemalloc"
@@ -67,7 +69,11 @@ func Impls() []*Impl {
 		{Name: Local, About: "the same through a Local handle", Kind: Go, tag: "peer_spanheap_local", zeroes: both, replays: true},
 		{Name: Batch, About: "AllocBatch and FreeBatch", Kind: Go, tag: "peer_spanheap_batch", runs: inGroups},
 		{Name: "spanheap-new", About: "New and Delete of a 64-byte type", Kind: Go, tag: "peer_spanheap_new", zeroes: always, runs: typed},
-		{Name: "spanheap-unguarded", About: "spanheap without guards, which it has by default", Kind: Go, tag: "peer_spanheap_unguarded", runs: simple},
+		{Name: "spanheap-unguarded", About: "spanheap without guards, which it has by default", Kind: Go, env: []string{"SPANHEAPDEBUG=guard=0"}, runs: simple, replays: true},
+		{Name: Unsampled, About: "spanheap without its heap profile, which is on by default, and so without guards", Kind: Go, env: []string{"SPANBENCH_PROFILE=0"}, runs: simple, replays: true},
+		{Name: "spanheap-check-1", About: "spanheap at DebugPoison", Kind: Go, env: []string{"SPANHEAPDEBUG=check=1"}, runs: simple, replays: true},
+		{Name: "spanheap-check-2", About: "spanheap at DebugQuarantine", Kind: Go, env: []string{"SPANHEAPDEBUG=check=2"}, runs: simple, replays: true},
+		{Name: "spanheap-check-3", About: "spanheap at DebugStacks", Kind: Go, env: []string{"SPANHEAPDEBUG=check=3"}, runs: simple, replays: true},
 		{Name: Make, About: "Go's make, its collector included", Kind: Go, tag: "peer_make", zeroes: always, replays: true},
 		{Name: "new", About: "Go's new of a 64-byte type, its collector included", Kind: Go, tag: "peer_new", zeroes: always, runs: typed},
 		{Name: "sync.Pool", About: "a sync.Pool of *[]byte for every power of two", Kind: Go, tag: "peer_pool"},

@@ -15,7 +15,7 @@ import (
 const patience = 2 * time.Minute
 
 // settings are variables of the environment that would make workers unlike each other.
-var settings = []string{"LD_PRELOAD", "GOGC", "GOMEMLIMIT", "GODEBUG", "GOTRACEBACK", "GLIBC_TUNABLES", "MALLOC_", "MALLOC_CONF", "MIMALLOC_", "TCMALLOC_"}
+var settings = []string{"LD_PRELOAD", "GOGC", "GOMEMLIMIT", "GODEBUG", "GOTRACEBACK", "SPANHEAPDEBUG", "SPANBENCH_", "GLIBC_TUNABLES", "MALLOC_", "MALLOC_CONF", "MIMALLOC_", "TCMALLOC_"}
 
 func environment() []string {
 	var env []string
@@ -41,7 +41,7 @@ func (i *Impl) measureTold(ctx context.Context, begun func(), program string, ab
 	ctx, cancel := context.WithTimeout(ctx, about+patience)
 	defer cancel()
 	c := exec.CommandContext(ctx, program, args...)
-	c.Env = environment()
+	c.Env = append(environment(), i.env...)
 	if i.preload != "" {
 		c.Env = append(c.Env, "LD_PRELOAD="+i.preload)
 	}
