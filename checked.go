@@ -80,7 +80,7 @@ func (h *Heap) allocChecked(n, align uintptr, noscan, zero bool) (uintptr, error
 	if zero && !fresh {
 		clear(b[:n])
 	}
-	fill(b[n:], canary)
+	overwrite(b[n:], canary)
 	h.noteChecked(p, n, class, length)
 	return p, nil
 }
@@ -186,7 +186,7 @@ func (h *Heap) freeChecked(op string, e mheap.Entry, p uintptr) {
 		return
 	}
 	b.size, b.allocated = x.size, x.stack
-	fill(bytesAt(p, int(b.length)), poison)
+	overwrite(bytesAt(p, int(b.length)), poison)
 	raceFree(p, b.length)
 	h.caches.Hold(b.class, b.length, b.size)
 	h.checks.quarantine.add(b)

@@ -3,7 +3,7 @@ package spanheap
 // DebugLevel is what a heap checks beside what every heap does: see Options.Debug. A level finds what those
 // below it find, and panics with a *MisuseError. At any level but DebugOff every allocation and every free takes
 // the slow path, a lock, and a note of about 100 bytes on the Go heap: some hundred nanoseconds, and microseconds
-// at DebugStacks. Such a heap has no tiny blocks and no guarded ones, moves blocks in Realloc whenever their size
+// at DebugStacks, and what it takes to fill the memory and to look at it. Such a heap has no tiny blocks and no guarded ones, moves blocks in Realloc whenever their size
 // changes, and its heap profile is that of its blocks without the canaries.
 //
 // The ideas are old: red zones and fill patterns are those of debug allocators such as Electric Fence's successors

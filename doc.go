@@ -17,6 +17,8 @@
 //	mcentral    all spans of one span class: the lists with room (nonempty), the list without (empty); a stash
 //	note        what a heap remembers of one block, whose slot is Noted then; a sample of the profile, for one
 //	guard       a page that is inaccessible, beside a sampled block or where a freed one lay: a touch faults
+//	quarantine  freed blocks of a heap at a debug level, full of poison, until their slots may be used again
+//	canary      bytes behind a block of such a heap that nobody may write
 //	mheap       all pages: the tree of free spans that are backed (free), of those given back (scav)
 //	hollow      of a span in use: with pages given back that its free slots cover
 //	scavenger   the process's goroutine that gives free memory back, each heap's by its rule
@@ -48,6 +50,7 @@
 // Each cache counts the bytes down to the next block that the heap profile samples; that one takes the
 // slow path, gets a note with its stack, and a state that only the slow free accepts. A few of those are guarded:
 // they lie between inaccessible pages of the heap's one span for it, as their own pages are when they are freed.
+// In a heap at a debug level all blocks take that way, and none is guarded.
 //
 // Objects above 32 KiB come from the mheap, up to 256 KiB through a few that each P keeps of those it freed.
 // Noscan blocks under 8 bytes share 16-byte slots. Spans are longer, the more spans their class has.

@@ -94,7 +94,7 @@ func (k MisuseKind) String() string {
 }
 
 // MisuseError is the value of the panic with which the heap meets a caller's mistake. The heap is
-// then as it was before the call: whoever recovers may go on.
+// then as it was before the call, but for WriteAfterFree: whoever recovers may go on.
 type MisuseError struct {
 	Kind MisuseKind
 	Op   string  // what was called, "Free" for example

@@ -21,8 +21,8 @@ func patternOf(c byte) []byte {
 	return pattern[1]
 }
 
-// fill writes c, poison or canary, over all of b.
-func fill(b []byte, c byte) {
+// overwrite writes c, poison or canary, over all of b.
+func overwrite(b []byte, c byte) {
 	for len(b) > 0 {
 		b = b[copy(b, patternOf(c)):]
 	}

@@ -57,6 +57,7 @@ func setLimit(b *mheap.Budget, limit, soft int64) (old int64) {
 // with live blocks too.
 func (h *Heap) giveBack(n uint64) uint64 {
 	if h.pages.Usage().FreePages < n {
+		h.emptyQuarantine("Release")
 		h.drain(true, 0)
 	}
 	released := h.releasePages(n)
