@@ -7,8 +7,7 @@ import (
 )
 
 // drains paces what allocations do that fail: to empty the caches stops the world, and the goroutines that
-// are at work fill them again, so that who fails again and again would stop the others most of the time; and to
-// look at all spans takes long.
+// are at work fill them again, so that who fails again and again would stop the others most of the time.
 // Drains take a twentieth of the time at most; who comes too early waits.
 type drains struct {
 	begun atomic.Uint64
@@ -17,8 +16,12 @@ type drains struct {
 	spent time.Duration // in all
 }
 
-// drainShare is how long the pause behind a drain is, in times of how long the drain took.
-const drainShare = 19
+// The pause behind a drain is as long as these many times the drain took, and the walk over spans, which stops
+// nobody.
+const (
+	drainShare = 19
+	walkShare  = 3
+)
 
 // drain gives back what caches hold and then, as far as a limit still leaves no room for need bytes more, what
 // lies under free slots. It is enough if another goroutine has done so, from beginning to end, since the caller
@@ -40,11 +43,12 @@ func (h *Heap) drain(wait bool, need uint64) {
 	d.begun.Add(1)
 	began := time.Now()
 	h.caches.Drain()
+	drained := time.Now()
 	if b := h.pages.Budget(); need > 0 {
 		h.releasePages(b.AboveLimit(need))
 		h.hollow(b.AboveLimit(need))
 	}
 	end := time.Now()
-	d.spent += end.Sub(began)
-	d.next = end.Add(drainShare * end.Sub(began))
+	d.spent += drained.Sub(began)
+	d.next = end.Add(drainShare*drained.Sub(began) + walkShare*end.Sub(drained))
 }

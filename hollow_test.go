@@ -3,6 +3,7 @@ package spanheap
 import (
 	"bytes"
 	"math/rand/v2"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -28,7 +29,7 @@ func newSparse(t *testing.T, o Options, blocks int) *sparse {
 	o.Scavenge = Never()
 	h, err := newHeap(o, arena.NewSpace(s.system), arena.Metadata())
 	require.NoError(t, err)
-	h.pages.UseHollow(true)
+	h.pages.UseHollow(h.checks == nil) // in race builds too
 	s.Heap, s.can = h, h.pages.CanHollow()
 	t.Cleanup(func() {
 		s.system.Refuse(nil)
@@ -103,8 +104,7 @@ func TestReleaseGoesBetweenLiveBlocks(t *testing.T) {
 	s := newSparse(t, Options{}, 40_000)
 	s.caches.Drain()
 	s.pages.Release(1 << 30)
-	before := s.Stats()
-	require.Zero(t, before.FreePages)
+	before := s.Stats() // free pages that make up no page of the system may be left
 	require.Greater(t, before.CentralSlots, before.Backed/2)
 
 	if first := s.Release(100_000); s.can {
@@ -255,6 +255,7 @@ func TestHollowingUnderLoad(t *testing.T) {
 			s.Release(1 << 30)
 			hollow = max(hollow, hollowBytes(s.Heap))
 			s.Stats()
+			runtime.Gosched()
 		}
 	}
 	require.Equal(t, s.can, hollow > 0)
@@ -306,7 +307,7 @@ func TestAnIdleHeapBecomesHollow(t *testing.T) {
 		s.free(live[1:])
 		s.pass(11 * time.Second)
 		require.True(t, s.rests())
-		require.Less(t, s.backed(), uint64(16<<10), "the page that one block lies in, and the tail")
+		require.Equal(t, s.pages.CanHollow(), s.backed() < 16<<10, "the page that one block lies in")
 		s.free(live[:1])
 		s.pass(11 * time.Second)
 		require.Zero(t, s.backed())

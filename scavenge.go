@@ -12,7 +12,8 @@ import (
 // All heaps of a process share one goroutine, which ends with the last heap that has such a rule, keeps
 // no program alive, takes at most 1 % of the time of all CPUs, and sleeps without a timer while no heap
 // has anything to give. Each P's free slots count as free memory once the P has left them alone. What a
-// Local holds is never collected.
+// Local holds is never collected. By Decay and After, memory under free slots that lie beside live blocks goes
+// as well, all of it when nobody has taken or freed slots there for the time.
 type Scavenge struct {
 	rule scavengeRule
 	time time.Duration

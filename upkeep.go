@@ -14,8 +14,9 @@ import (
 // from caches and centrals to the page heap, from there to the operating system; what cannot come to the page
 // heap, since blocks live beside it, goes from the centrals' spans.
 //
-// A heap rests when nothing of it can become due by time alone: its caches are parked, and the policy
-// has settled, though the operating system may have refused to take all. It takes no turns then, until pages become free or a cache is used again.
+// A heap rests when nothing of it can become due by time alone: its caches are parked, its spans have been
+// walked over, and the policy has settled, though the operating system may have refused to take all. It takes
+// no turns then, until pages become free, slots come back to spans, or a cache is used again.
 type upkeep struct {
 	heap    *Heap
 	policy  scavenge.Policy // nil: the heap gives nothing back on its own

@@ -51,6 +51,25 @@ func TestMovesCostFewMappings(t *testing.T) {
 	require.NoError(t, s.Decommit(r.Base, arena.Size))
 }
 
+// What goes back in small pieces amid moved memory costs no mapping each.
+func TestShortRangesAmidMovedMemoryCostNoMappings(t *testing.T) {
+	r, s := mappedArena(t)
+	if !movable(t, s) {
+		return
+	}
+	require.NoError(t, r.Commit(s, r.Base, arena.Size))
+	fill(r.Base, mib, 7)
+	require.NoError(t, s.Move(r.Base+2*mib, r.Base, mib))
+	for offset := uintptr(0); offset < mib; offset += 16 << 10 {
+		require.NoError(t, s.Decommit(r.Base+2*mib+offset, 8<<10))
+		requireAll(t, 0, r.Base+2*mib+offset, 8<<10)
+		requireAll(t, 7, r.Base+2*mib+offset+8<<10, 8<<10)
+	}
+	require.LessOrEqual(t, len(mappingsOf(t, r.Base, arena.Size)), 4)
+	require.NoError(t, s.Decommit(r.Base, arena.Size))
+	require.LessOrEqual(t, len(mappingsOf(t, r.Base, arena.Size)), 2)
+}
+
 // A block over two mappings is refused whole, and nothing has happened.
 func TestARefusedMoveLeavesTheSource(t *testing.T) {
 	r, s := mappedArena(t)

@@ -6,7 +6,7 @@
 // cache finds them, the others to their spans, whoever filled these and whether that cache is ever used
 // again. A span that gets its first free slot goes to nonempty, and a span whose last slot comes
 // back returns to the page heap, but for one spare per class, so that a program that swings around
-// a boundary does not pay for it.
+// a boundary does not pay for it. A span that nobody touches for long may become hollow; see Central.Hollow.
 package mcentral
 
 import (

@@ -170,6 +170,7 @@ func TestManyTakeAndReturnAtOnce(t *testing.T) {
 				done = true
 			default:
 				r.Hollow(8, 0)
+				runtime.Gosched()
 			}
 		}
 		_, err := r.Verify()
