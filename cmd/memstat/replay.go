@@ -182,8 +182,8 @@ func eachReplay(s streams, files []string, o replayOptions, done func(replay) er
 }
 
 func (r replay) write(b *bytes.Buffer, rows int, drawn bool) {
-	fmt.Fprintf(b, "%s: %s events, %s blocks, peak live %s bytes (%s), on %s\n\n",
-		title(r.File), count(r.Events), count(r.Blocks), count(r.PeakLive), size(r.PeakLive), threads(r.Threads))
+	fmt.Fprintf(b, "%s: %s, %s, peak live %s bytes (%s), on %s\n\n",
+		title(r.File), plural(uint64(r.Events), "event", "events"), plural(uint64(r.Blocks), "block", "blocks"), count(r.PeakLive), size(r.PeakLive), threads(r.Threads))
 	fmt.Fprintf(b, "time      %.2f ns/event best, %.2f median of %s\n", r.NsPerEventBest, r.NsPerEventMedian, rounds(r.Rounds))
 	if r.ResidentFromStats {
 		fmt.Fprintf(b, "backed    %s bytes (%s), %.3f of peak live; this system does not tell the resident memory\n",
