@@ -20,3 +20,10 @@ func (h *Heap) Drained() time.Duration {
 	defer h.drains.mu.Unlock()
 	return h.drains.spent
 }
+
+// WaitInOrder makes n blocks at most wait in order in Unreachable, and returns what undoes it.
+func WaitInOrder(n int) (undo func()) {
+	was := reachWaiting
+	reachWaiting = n
+	return func() { reachWaiting = was }
+}

@@ -40,7 +40,7 @@ func (h *Heap) verifyGuards() error {
 	for i := range g.blocks {
 		b, state := &g.blocks[i], mheap.SlotState(g.span.State(uintptr(i)))
 		if b.live != mheap.Allocated(state) {
-			return fmt.Errorf("guards: block %#x is live: %t, its state is %#x", b.addr, b.live, state)
+			return fmt.Errorf("guards: block %#x of slot %d is live: %t, its state is %#x: %v", b.addr, i, b.live, state, g.span)
 		}
 		if !b.live {
 			continue
@@ -48,7 +48,7 @@ func (h *Heap) verifyGuards() error {
 		live++
 		requested += uint64(b.size)
 		if base, limit := h.pages.GuardUnit(g.span, i); b.addr < base || b.addr+b.size > limit {
-			return fmt.Errorf("guards: block %#x of %d bytes lies outside %#x..%#x", b.addr, b.size, base, limit)
+			return fmt.Errorf("guards: block %#x of %d bytes of slot %d lies outside %#x..%#x: %v", b.addr, b.size, i, base, limit, g.span)
 		}
 	}
 	if live != g.live || requested != g.requested {

@@ -146,7 +146,7 @@ func (h *Heap) verifyNotes() error {
 	defer t.mu.Unlock()
 	for p := range t.of {
 		if e := mheap.EntryOf(p); !e.InUse() || !noted(e, p) {
-			return fmt.Errorf("the block at %#x has a note and is not noted", p)
+			return fmt.Errorf("notes: the block at %#x has a note and is not noted: %v", p, e.Span())
 		}
 	}
 	blocks := 0

@@ -23,3 +23,6 @@ func (p Ptr[T]) IsNil() bool { return p.addr == 0 }
 
 // offHeapReference marks Ptr for the check of types.
 func (Ptr[T]) offHeapReference() {}
+
+// address returns the address of what p refers to.
+func (p Ptr[T]) address() uintptr { return p.addr }

@@ -21,6 +21,11 @@ func pointer(p uintptr) unsafe.Pointer { return unsafe.Add(nil, p) }
 
 func bytesAt(p uintptr, n int) []byte { return unsafe.Slice((*byte)(pointer(p)), n) }
 
+// wordsAt is the words of the n bytes at p, a multiple of the word's size; what is shorter than one at their end is left out.
+func wordsAt(p, n uintptr) []uintptr {
+	return unsafe.Slice((*uintptr)(pointer(p)), n/unsafe.Sizeof(p))
+}
+
 // smallBytesAt is bytesAt for n of 1 to sizeclass.MaxSmall, which the compiler checks without a branch.
 func smallBytesAt(p uintptr, n int) []byte {
 	return (*[sizeclass.MaxSmall]byte)(pointer(p))[:n:n]

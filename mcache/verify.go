@@ -10,11 +10,12 @@ import (
 // slotCount is what a walk over a class's spans finds.
 type slotCount struct{ spans, inSpan, held, live, blocks, liveBytes uint64 }
 
-// Verify checks the centrals' lists, and recounts every span class from the slots' states: what is
+// Verify checks the centrals' lists, the slots of the spans that caches hold, and recounts every span class from the slots' states: what is
 // in spans, in caches and live must be what the counts say. It is exact only while nobody else
 // allocates or frees.
 func (s *Set) Verify() error {
 	var counts [mheap.NumSpanClasses]slotCount
+	var broken error
 	s.heap.Walk(func(span *mheap.Span) {
 		if span.Class() == mheap.Guarded {
 			return
@@ -30,6 +31,9 @@ func (s *Set) Verify() error {
 			}
 			return
 		}
+		if span.Held && broken == nil { // else the central checks it
+			broken = span.VerifySlots()
+		}
 		inSpan, held, live := span.Count()
 		c.inSpan += uint64(inSpan)
 		c.held += uint64(held)
@@ -40,10 +44,10 @@ func (s *Set) Verify() error {
 			}
 		}
 	})
-	errs := []error{s.verifyLarge(&counts)}
+	errs := []error{broken, s.verifyLarge(&counts)}
 	for i := int(mheap.LargeNoscan) + 1; i < mheap.NumSpanClasses; i++ {
 		if err := s.verifyClass(mheap.SpanClass(i), &counts[i]); err != nil {
-			errs = append(errs, fmt.Errorf("span class %d: %w", i, err))
+			errs = append(errs, fmt.Errorf("span class %v: %w", mheap.SpanClass(i), err))
 		}
 	}
 	return errors.Join(errs...)
@@ -86,7 +90,7 @@ func (s *Set) verifyLarge(counts *[mheap.NumSpanClasses]slotCount) error {
 
 func recount(what string, counter, counted uint64) error {
 	if counter != counted {
-		return fmt.Errorf("%s: the counts say %d, a recount %d", what, counter, counted)
+		return fmt.Errorf("count of %s: the counts say %d, a recount %d", what, counter, counted)
 	}
 	return nil
 }

@@ -10,7 +10,6 @@
 package mcentral
 
 import (
-	"fmt"
 	"sync/atomic"
 
 	"github.com/spanheap/spanheap/internal/lockrank"
@@ -374,61 +373,4 @@ func (c *Central) Usage() Usage {
 		u.Roomy[i] = c.nonempty[i].n
 	}
 	return u
-}
-
-// Verify checks every span on a list: that it is on the list where it belongs, and that its slots'
-// states agree with its counts. It returns how many spans it saw. It takes the central's lock.
-func (c *Central) Verify() (listed uint64, err error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	spares, hollow, tails := 0, uint64(0), uint64(0)
-	check := func(l *list, where uint8) error {
-		before := listed
-		for s := l.first; s != nil; s = s.Next {
-			listed++
-			if listed > c.spans {
-				return fmt.Errorf("class %d: lists hold more than the class's %d spans", c.class, c.spans)
-			}
-			hollow += uint64(s.Hollow())
-			tails += uint64(s.HollowTail())
-			inSpan, _, _ := s.Count()
-			belongs := uint8(emptyList)
-			if s.Free() > 0 {
-				belongs = occupancy(s.Free(), s.Slots()) + 1
-			}
-			switch {
-			case s.Held || s.List != where || belongs != where || s.Class() != c.class:
-				return fmt.Errorf("class %d: list %d holds %v", c.class, where, s)
-			case inSpan != s.Free():
-				return fmt.Errorf("%v has %d slots, its counts say %d", s, inSpan, s.Free())
-			case s.Free() == s.Slots():
-				spares++
-			}
-		}
-		if listed-before != l.n {
-			return fmt.Errorf("class %d: list %d counts %d spans, has %d", c.class, where, l.n, listed-before)
-		}
-		return nil
-	}
-	if err := check(&c.empty, emptyList); err != nil {
-		return listed, err
-	}
-	for i := range c.nonempty {
-		if err := check(&c.nonempty[i], uint8(i)+1); err != nil {
-			return listed, err
-		}
-	}
-	for _, slot := range c.stash.slots[:c.stash.n] {
-		if state := mheap.SlotState(slot.State); state <= mheap.Live || state >= mheap.Noted {
-			return listed, fmt.Errorf("class %d: the stash has slot %#x, whose state is %#x", c.class, slot.Addr, state)
-		}
-	}
-	if hollow != c.hollow || tails != c.tails {
-		return listed, fmt.Errorf("class %d: counts %d hollow bytes and %d of tails, spans have %d and %d",
-			c.class, c.hollow, c.tails, hollow, tails)
-	}
-	if spares != c.spares {
-		return listed, fmt.Errorf("class %d: counts %d spare spans, has %d", c.class, c.spares, spares)
-	}
-	return listed, nil
 }

@@ -83,3 +83,32 @@ func (sc SpanClass) StateBytes() uintptr { return sc.stateBytes(uintptr(sc.Layou
 
 // Tail returns how many bytes at the end of the layout's shortest span are too short for a slot.
 func (l *Layout) Tail() uintptr { return uintptr(l.Pages)<<PageShift - uintptr(l.Slots)*l.Bytes }
+
+// Break is a way to break a heap's structures, and what undoes it.
+type Break func(h *Heap, s *Span) (undo func())
+
+// with sets a variable for as long as the structure is broken.
+func with[T any](x *T, broken T) (undo func()) {
+	was := *x
+	*x = broken
+	return func() { *x = was }
+}
+
+// Breaks are by what Verify is to say of them. Each breaks s, which is in use, or a free span, or a count.
+var Breaks = map[string]Break{
+	"coverage: page ": func(h *Heap, s *Span) func() {
+		return with(&ArenaOf(s.base).entries[s.base>>PageShift&(pagesPerArena-1)], 0)
+	},
+	"page map: page ": func(h *Heap, s *Span) func() {
+		return with(&ArenaOf(s.base).entries[(s.base>>PageShift+1)&(pagesPerArena-1)], 0x1234)
+	},
+	"span state: span ":    func(h *Heap, s *Span) func() { return with(&s.state, 77) },
+	"tree count: ":         func(h *Heap, s *Span) func() { return with(&h.free.n, h.free.n+1) },
+	"tree links: ":         func(h *Heap, s *Span) func() { return with(&h.free.root.parent, s) },
+	"tree states: ":        func(h *Heap, s *Span) func() { return with(&h.free.root, s) },
+	"count of free pages:": func(h *Heap, s *Span) func() { h.freePages.Add(1); return func() { h.freePages.Add(^uint64(0)) } },
+	"count of large spans:": func(h *Heap, s *Span) func() {
+		h.largeSpans.Add(1)
+		return func() { h.largeSpans.Add(^uint64(0)) }
+	},
+}

@@ -1,6 +1,9 @@
 package mheap
 
-import "unsafe"
+import (
+	"strconv"
+	"unsafe"
+)
 
 // Span is the record of a run of pages. It lives off the Go heap, its slots' states behind it.
 //
@@ -62,7 +65,11 @@ const (
 )
 
 func (s spanState) String() string {
-	return [...]string{"no state", "free", "scav", "releasing", "in use"}[s]
+	names := [...]string{"no state", "free", "scav", "releasing", "in use"}
+	if int(s) < len(names) {
+		return names[s]
+	}
+	return "unknown state " + strconv.Itoa(int(s))
 }
 
 // recordSize is the offset of the states behind the record.

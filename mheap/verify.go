@@ -64,10 +64,10 @@ func (h *Heap) walk(f func(*Span) error) error {
 		for p < a.region.Base+arena.Size {
 			s := a.Entry(p).Span()
 			if s == nil {
-				return fmt.Errorf("page %#x is in no span", p)
+				return fmt.Errorf("coverage: page %#x of arena %#x is in no span", p, a.region.Base)
 			}
 			if s.base != p {
-				return fmt.Errorf("page %#x, where a span should begin, is mapped to %v", p, s)
+				return fmt.Errorf("coverage: page %#x, where a span should begin, is mapped to %v", p, s)
 			}
 			if err := f(s); err != nil {
 				return err
@@ -76,16 +76,6 @@ func (h *Heap) walk(f func(*Span) error) error {
 		}
 	}
 	return nil
-}
-
-// String describes the span for messages.
-func (s *Span) String() string {
-	text := fmt.Sprintf("span %#x..%#x (%d pages, %v", s.base, s.limit(), s.npages, s.state)
-	if s.state == stateInUse {
-		text += fmt.Sprintf(", class %d, %d slots, taken %d, returned %d, held %t, list %d",
-			s.class, s.slots, s.Taken, s.Returned, s.Held, s.List)
-	}
-	return text + ")"
 }
 
 // Verify recounts every counter from the spans, and checks that spans cover the arenas, that no
@@ -99,7 +89,7 @@ func (h *Heap) Verify() error {
 	var before *Span
 	err := h.walk(func(s *Span) error {
 		if before != nil && before.limit() == s.base && before.state == s.state && idle(s) {
-			return fmt.Errorf("neighbours lie apart: %v and %v", before, s)
+			return fmt.Errorf("coalescing: neighbours lie apart: %v and %v", before, s)
 		}
 		before = s
 		switch s.state {
@@ -112,7 +102,7 @@ func (h *Heap) Verify() error {
 			nscav++
 			scav += uint64(s.npages)
 			if start, end := h.physical(s.base, s.limit()); start != s.base || end != s.limit() {
-				return fmt.Errorf("%v does not consist of whole physical pages", s)
+				return fmt.Errorf("physical pages: %v does not consist of whole ones", s)
 			}
 		case stateInUse:
 			if s.class.Large() {
@@ -125,7 +115,7 @@ func (h *Heap) Verify() error {
 			}
 			return s.verifyEntries()
 		default:
-			return fmt.Errorf("%v", s)
+			return fmt.Errorf("span state: %v", s)
 		}
 		return nil
 	})
@@ -140,7 +130,7 @@ func (h *Heap) Verify() error {
 			continue
 		}
 		if used := a.pagesInUse(); used != a.used {
-			return fmt.Errorf("arena %#x: %d pages count as used, a recount says %d", a.region.Base, a.used, used)
+			return fmt.Errorf("pages in use: arena %#x: %d pages count as used, a recount says %d", a.region.Base, a.used, used)
 		}
 	}
 	return errors.Join(
@@ -178,7 +168,7 @@ func (h *Heap) recountBacked() error {
 
 func recount(what string, counter, counted uint64) error {
 	if counter != counted {
-		return fmt.Errorf("%s: the counter says %d, a recount %d", what, int64(counter), counted)
+		return fmt.Errorf("count of %s: the counter says %d, a recount %d", what, int64(counter), counted)
 	}
 	return nil
 }
@@ -188,7 +178,7 @@ func (s *Span) verifyEntries() error {
 	for p := s.base; p < s.limit(); p += PageSize {
 		e := EntryOf(p)
 		if e.Span() != s || e.Class() != s.class || e.Offset(p) != min(p-s.base, 255<<PageShift) {
-			return fmt.Errorf("page %#x of %v has the entry %#x", p, s, uint64(e))
+			return fmt.Errorf("page map: page %#x (number %d of its span) has the entry %#x: %v", p, (p-s.base)>>PageShift, uint64(e), s)
 		}
 	}
 	return nil
@@ -197,7 +187,7 @@ func (s *Span) verifyEntries() error {
 // verify checks the tree's links, order and priorities, and that it holds n spans, all of the state.
 func (t *tree) verify(state spanState, n uintptr) error {
 	if t.n != n {
-		return fmt.Errorf("tree of %v spans holds %d, the heap has %d", state, t.n, n)
+		return fmt.Errorf("tree count: the tree of %v spans holds %d, the heap has %d", state, t.n, n)
 	}
 	count := uintptr(0)
 	var last *Span
@@ -207,16 +197,21 @@ func (t *tree) verify(state spanState, n uintptr) error {
 			return nil
 		}
 		if count++; count > n {
-			return fmt.Errorf("tree of %v spans has a loop", state)
+			return fmt.Errorf("tree loop: the tree of %v spans reaches more than its %d, again %v", state, n, s)
 		}
-		if s.parent != parent || parent != nil && s.priority < parent.priority || s.state != state {
-			return fmt.Errorf("tree of %v spans is broken at %v", state, s)
+		switch {
+		case s.parent != parent:
+			return fmt.Errorf("tree links: in the tree of %v spans the parent of %v is %v", state, s, parent)
+		case parent != nil && s.priority < parent.priority:
+			return fmt.Errorf("tree priorities: in the tree of %v spans %v is of %d, its parent of %d", state, s, s.priority, parent.priority)
+		case s.state != state:
+			return fmt.Errorf("tree states: the tree of %v spans has %v", state, s)
 		}
 		if err := visit(s.left, s); err != nil {
 			return err
 		}
 		if last != nil && !less(last.npages, last.base, s) {
-			return fmt.Errorf("tree of %v spans is out of order at %v", state, s)
+			return fmt.Errorf("tree order: in the tree of %v spans %v comes before %v", state, last, s)
 		}
 		last = s
 		return visit(s.right, s)
@@ -225,7 +220,7 @@ func (t *tree) verify(state spanState, n uintptr) error {
 		return err
 	}
 	if count != n {
-		return fmt.Errorf("tree of %v spans reaches %d of %d", state, count, n)
+		return fmt.Errorf("tree count: the tree of %v spans reaches %d of %d", state, count, n)
 	}
 	return nil
 }

@@ -6,14 +6,15 @@ import (
 	"io"
 	"io/fs"
 	"math"
+	"math/bits"
 	"os"
 
 	"github.com/spanheap/spanheap/internal/trace"
 )
 
-// maxBlock is the largest block that memstat takes from a file: what a trace may hold, and an int
-// with room to round up.
-const maxBlock = min(trace.MaxSize, math.MaxInt-1<<20)
+// maxBlock is the largest block that memstat takes from a file: what a heap allocates at most, 256 GiB less a page,
+// or on 32-bit systems 2 GiB less one.
+const maxBlock = math.MaxInt >> ((bits.UintSize - 32) * 25 / 32) &^ (8<<10 - 1)
 
 // open returns the file, or standard input for "-".
 func open(s streams, name string) (io.ReadCloser, error) {
@@ -43,7 +44,7 @@ func readTrace(s streams, name string) (*trace.Trace, error) {
 	}
 	for i := range t.Events {
 		if size := t.Events[i].Size; size > maxBlock {
-			return nil, of(name, fmt.Errorf("event %d: a block of %s bytes is too large for this system", i, count(size)))
+			return nil, of(name, fmt.Errorf("event %d: a block of %s bytes is too large, a heap allocates %s at most", i, count(size), count(uint64(maxBlock))))
 		}
 	}
 	return t, nil

@@ -54,6 +54,7 @@ memstat replay -json, which writes nothing if no trace could be replayed
                   backed bytes of stats_peak
     rss_over_live rss over the peak_live of all threads, which need not be at their peaks
                   at one moment: it may be below 1; 0 when nothing is ever live
+    verifications how often -verify N verified a heap between events; 0 without it
     history       an object for each look at the process during a play that is not timed, and
                   after its last free:
     events        calls that each thread has made

@@ -12,8 +12,8 @@ import (
 	"github.com/spanheap/spanheap/internal/trace"
 )
 
-// measure replays the trace o.rounds times on one heap, then once each on others for its Stats and its
-// history.
+// measure replays the trace o.rounds times on one heap, then once each on others for its Stats, to verify it
+// between events if that is asked for, and for its history.
 func measure(t *trace.Trace, file string, o replayOptions) (r replay, err error) {
 	r = replay{
 		File: file, Threads: o.threads, Rounds: o.rounds,
@@ -29,6 +29,12 @@ func measure(t *trace.Trace, file string, o replayOptions) (r replay, err error)
 	o.progress.show("%s: where the bytes are", title(file))
 	if err := r.measureStats(t, team, o); err != nil {
 		return r, err
+	}
+	if o.verify > 0 {
+		o.progress.show("%s: verifying", title(file))
+		if err := r.verifyEvents(t, team, o.verify); err != nil {
+			return r, err
+		}
 	}
 	o.progress.show("%s: what stays resident", title(file))
 	if err := r.measureHistory(t, team, o); err != nil {
@@ -68,7 +74,7 @@ func (r *replay) measureRounds(t *trace.Trace, team team, o replayOptions) error
 			}
 			perEvent[round] = float64(elapsed.Nanoseconds()) / float64(max(len(t.Events), 1))
 			team.freeSurvivors()
-			if o.verify {
+			if o.verify > 0 {
 				if err := heap.Verify(); err != nil {
 					return fmt.Errorf("after round %d: %w", round+1, err)
 				}
@@ -89,7 +95,7 @@ func (r *replay) measureStats(t *trace.Trace, team team, o replayOptions) error 
 			return err
 		}
 		r.StatsPeak = heap.Stats()
-		if o.verify {
+		if o.verify > 0 {
 			if err := heap.Verify(); err != nil {
 				return fmt.Errorf("at the peak: %w", err)
 			}
@@ -100,6 +106,31 @@ func (r *replay) measureStats(t *trace.Trace, team team, o replayOptions) error 
 		team.freeSurvivors()
 		r.StatsEnd = heap.Stats()
 		return heap.Verify()
+	})
+}
+
+// verifyEvents verifies a fresh heap each time that all threads have made so many more calls, and after the last
+// call and the last free.
+func (r *replay) verifyEvents(t *trace.Trace, team team, every int) error {
+	return onFreshHeap(title(r.File), func(heap *spanheap.Heap) error {
+		team.join(heap)
+		for made := 0; made < len(t.Events); {
+			stop := made + min(every, len(t.Events)-made)
+			if err := team.play(t.Events[made:stop]); err != nil {
+				return err
+			}
+			made = stop
+			if err := heap.Verify(); err != nil {
+				return fmt.Errorf("after event %d: %w", made-1, err)
+			}
+			r.Verifications++
+		}
+		team.freeSurvivors()
+		if err := heap.Verify(); err != nil {
+			return fmt.Errorf("after the last free: %w", err)
+		}
+		r.Verifications++
+		return nil
 	})
 }
 

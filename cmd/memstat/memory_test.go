@@ -66,7 +66,7 @@ func TestATraceThatNeedsTooMuchIsRefusedBeforeItsReplay(t *testing.T) {
 
 func TestATraceThatNeedsNoMoreThanTheLimitIsReplayed(t *testing.T) {
 	file := recorded(t, trace.Event{Op: trace.Alloc, Size: mib - blockEntry})
-	require.Contains(t, succeed(t, file, "replay", "-rounds", "1", "-settle", "0", "-max-memory", "1MiB", "-"), "1 events")
+	require.Contains(t, succeed(t, file, "replay", "-rounds", "1", "-settle", "0", "-max-memory", "1MiB", "-"), "1 event, 1 block, ")
 }
 
 func TestMemoryLeftIsTheLeastThatAnyoneAllows(t *testing.T) {

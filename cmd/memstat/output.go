@@ -73,3 +73,11 @@ func (t table) rowWith(text, first string, cells ...string) {
 }
 
 func (t table) flush() { t.w.Flush() }
+
+// plural returns the count with the word for one, or for any other.
+func plural(n uint64, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return count(n) + " " + many
+}

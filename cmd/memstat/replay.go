@@ -20,7 +20,7 @@ const (
 
 var replayCommand = command{
 	name:    "replay",
-	args:    "[-threads N] [-rounds N] [-max-memory SIZE] [-settle D] [-chart] [-svg FILE] [-verify] [-json] [-rows N] FILE...",
+	args:    "[-threads N] [-rounds N] [-max-memory SIZE] [-settle D] [-chart] [-svg FILE] [-verify N] [-json] [-rows N] FILE...",
 	summary: "replay heap traces: time, resident memory over time, where the bytes are",
 	details: `Replays heap traces of real programs. Every thread makes all calls of the trace on blocks of its
 own, and touches each block: its first 64 bytes and a byte of each 4 KiB. Decoding is not timed,
@@ -32,7 +32,10 @@ does not tell the resident memory, the heap's own count of its backed memory at 
 A pass that is not timed, on a heap of its own, then stops at that peak and after the last free to
 see where the bytes are. Another looks at the resident memory and the live bytes on its way, and goes
 on looking after the last free for the time of -settle, in which it does not call the heap: what the
-heap gives back by itself. A terminal shows that as a chart. Every heap is verified at its end.
+heap gives back by itself. A terminal shows that as a chart. Every heap is verified at its end. With -verify N
+one more pass stops all threads after every N events each, to verify its heap there: the first event
+behind which something is broken is at most N before the one that is named. That takes a walk over all
+of the heap each time.
 
 A FILE of - is standard input. A FILE that cannot be replayed is reported, the others are replayed,
 and the exit code is 1. Reported are files that are no sound trace, and traces that need more than
@@ -43,7 +46,7 @@ call. Events and blocks are numbered from 0.
 		var o replayOptions
 		flags.IntVar(&o.threads, "threads", 1, fmt.Sprintf("replay on `N` goroutines at once, 1 to %d", maxThreads))
 		flags.IntVar(&o.rounds, "rounds", 5, fmt.Sprintf("replay `N` times, 1 to %d", maxRounds))
-		flags.BoolVar(&o.verify, "verify", false, "verify the heap after every round and at the peak too")
+		flags.IntVar(&o.verify, "verify", 0, "verify a heap after every `N` events of each thread, in a pass of its own, and after every\nround and at the peak; 0 is at the ends only")
 		flags.Var((*byteCount)(&o.maxMemory), "max-memory", fmt.Sprintf("refuse traces that need more than `SIZE`, as 500MB or 4GiB "+
 			"(default three quarters of the\nmemory available, %s where the system does not tell)", size(unknownMemory)))
 		flags.DurationVar(&o.settle, "settle", time.Second, fmt.Sprintf("look for this long, a `D` as 15s, at what stays resident after the last free, 0 to %v;\n0 is not at all", maxSettle))
@@ -65,6 +68,8 @@ call. Events and blocks are numbered from 0.
 				return usagef("-threads %d is not from 1 to %d", o.threads, maxThreads)
 			case o.rounds < 1 || o.rounds > maxRounds:
 				return usagef("-rounds %d is not from 1 to %d", o.rounds, maxRounds)
+			case o.verify < 0:
+				return usagef("-verify %d is negative", o.verify)
 			case *rows < 0:
 				return usagef("-rows %d is negative", *rows)
 			}
@@ -95,7 +100,7 @@ type replayOptions struct {
 	settle          time.Duration
 	chart           bool
 	svg             string // a file; empty for none
-	verify          bool
+	verify          int    // events of each thread; 0 for none
 	clock           clock
 	progress        progress
 }
@@ -113,6 +118,7 @@ type replay struct {
 	Resident          uint64         `json:"rss"`
 	ResidentFromStats bool           `json:"rss_from_stats"` // the system does not tell: backed bytes at the peak
 	ResidentOverLive  float64        `json:"rss_over_live"`  // of all threads; 0 when nothing is ever live
+	Verifications     int            `json:"verifications"`  // between events
 	History           history        `json:"history"`
 	StatsPeak         spanheap.Stats `json:"stats_peak"`
 	StatsEnd          spanheap.Stats `json:"stats_end"`
@@ -176,8 +182,8 @@ func eachReplay(s streams, files []string, o replayOptions, done func(replay) er
 }
 
 func (r replay) write(b *bytes.Buffer, rows int, drawn bool) {
-	fmt.Fprintf(b, "%s: %s events, %s blocks, peak live %s bytes (%s), on %s\n\n",
-		title(r.File), count(r.Events), count(r.Blocks), count(r.PeakLive), size(r.PeakLive), threads(r.Threads))
+	fmt.Fprintf(b, "%s: %s, %s, peak live %s bytes (%s), on %s\n\n",
+		title(r.File), plural(uint64(r.Events), "event", "events"), plural(uint64(r.Blocks), "block", "blocks"), count(r.PeakLive), size(r.PeakLive), threads(r.Threads))
 	fmt.Fprintf(b, "time      %.2f ns/event best, %.2f median of %s\n", r.NsPerEventBest, r.NsPerEventMedian, rounds(r.Rounds))
 	if r.ResidentFromStats {
 		fmt.Fprintf(b, "backed    %s bytes (%s), %.3f of peak live; this system does not tell the resident memory\n",
@@ -186,7 +192,11 @@ func (r replay) write(b *bytes.Buffer, rows int, drawn bool) {
 		fmt.Fprintf(b, "resident  %s bytes (%s), %.3f of peak live\n", count(r.Resident), size(r.Resident), r.ResidentOverLive)
 	}
 	r.History.writeEnd(b)
-	fmt.Fprint(b, "verified  all heaps recounted, every sum closes\n\n")
+	between := ""
+	if r.Verifications > 0 {
+		between = fmt.Sprintf(", one of them %s during a play", times(r.Verifications))
+	}
+	fmt.Fprintf(b, "verified  all heaps recounted%s, every sum closes\n\n", between)
 	if drawn {
 		writeChart(b, r.History, newPencil())
 	}
@@ -207,4 +217,11 @@ func rounds(n int) string {
 		return "1 round"
 	}
 	return fmt.Sprintf("%d rounds", n)
+}
+
+func times(n int) string {
+	if n == 1 {
+		return "once"
+	}
+	return count(n) + " times"
 }

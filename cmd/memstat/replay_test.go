@@ -28,7 +28,7 @@ func replays(t *testing.T, args ...string) []replay {
 func TestReplay(t *testing.T) {
 	files := []string{sample("operations"), sample("service"), sample("compiler")}
 	for threads := 1; threads <= 2; threads++ {
-		got := replays(t, append([]string{"-rounds", "3", "-verify", "-threads", strconv.Itoa(threads)}, files...)...)
+		got := replays(t, append([]string{"-rounds", "3", "-verify", "1000", "-threads", strconv.Itoa(threads)}, files...)...)
 		require.Len(t, got, len(files))
 		for i, r := range got {
 			require.Equal(t, files[i], r.File)
@@ -41,6 +41,8 @@ func TestReplay(t *testing.T) {
 			require.Positive(t, r.Resident)
 			live := r.PeakLive * uint64(threads)
 			require.InDelta(t, float64(r.Resident)/float64(live), r.ResidentOverLive, 1e-9)
+
+			require.Equal(t, (r.Events+999)/1000+1, r.Verifications)
 
 			requireCloses(t, r.StatsPeak)
 			require.Equal(t, live, r.StatsPeak.Live)
@@ -137,4 +139,23 @@ func TestReplayMakesEveryCallAndTouchesEveryBlock(t *testing.T) {
 
 	p.freeSurvivors()
 	require.Zero(t, heap.Stats().LiveBlocks)
+}
+
+func TestReplayVerifiesBetweenEvents(t *testing.T) {
+	text := succeed(t, "", "replay", "-rounds", "1", "-settle", "0", "-verify", "4000", sample("compiler"))
+	require.Contains(t, text, "one of them 3 times during a play")
+	text = succeed(t, "", "replay", "-rounds", "1", "-settle", "0", sample("compiler"))
+	require.NotContains(t, text, "during a play")
+	code, _, stderr := memstat("", "replay", "-verify", "-1", sample("compiler"))
+	require.Equal(t, exitUsage, code)
+	require.Contains(t, stderr, "-verify -1 is negative")
+	require.Contains(t, succeed(t, "", "help", "replay"), "after every N events")
+}
+
+func TestReplayVerifiesAfterEveryEventAndTheLastFree(t *testing.T) {
+	team := team{newPlayer(1)}
+	events := []trace.Event{{Op: trace.Alloc, Size: 100}, {Op: trace.Free, ID: 0}}
+	r := replay{File: "a trace"}
+	require.NoError(t, r.verifyEvents(&trace.Trace{Events: events, Blocks: 1}, team, 1))
+	require.Equal(t, 3, r.Verifications)
 }

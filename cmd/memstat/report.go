@@ -17,7 +17,7 @@ const rowsFlag = "show the `N` classes that waste most; 0 shows all"
 
 // writeReport writes the report on s. rows is how many classes it shows; 0 is all.
 func writeReport(b *bytes.Buffer, title string, s spanheap.Stats, rows int) {
-	fmt.Fprintf(b, "%s: %s live in %s blocks\n\n", title, size(s.Live), count(s.LiveBlocks))
+	fmt.Fprintf(b, "%s: %s live in %s\n\n", title, size(s.Live), plural(s.LiveBlocks, "block", "blocks"))
 	writeSum(b, s)
 	if len(s.Classes) > 0 {
 		fmt.Fprintln(b)

@@ -159,8 +159,8 @@ func (l *topLook) text(rows int) []byte {
 	if l.RSS > 0 {
 		fmt.Fprintf(&b, "resident %s, ", size(l.RSS))
 	}
-	fmt.Fprintf(&b, "backed %s, live %s in %s blocks, waste %s (%s of backed)\n",
-		size(s.Backed), size(s.Live), count(s.LiveBlocks), size(waste), percent(waste, s.Backed))
+	fmt.Fprintf(&b, "backed %s, live %s in %s, waste %s (%s of backed)\n",
+		size(s.Backed), size(s.Live), plural(s.LiveBlocks, "block", "blocks"), size(waste), percent(waste, s.Backed))
 	fmt.Fprintf(&b, "free pages %s, metadata %s, given back %s; %s allocated, %s freed\n\n",
 		size(s.FreePages), size(s.Metadata), size(s.Released), perSecond(l.Mallocs), perSecond(l.Frees))
 	t := newTable(&b, len("large"))

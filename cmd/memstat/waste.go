@@ -18,7 +18,7 @@ var wasteCommand = command{
 ask for, and tails, the ends of the spans that hold them when every span is full. The load is what is
 live in a heap trace at its peak of live bytes, or a list of sizes: a size and a count of blocks on
 each line, with a comma between; the first line may be a header. Blocks above the largest class are
-large: whole pages. Blocks under the smallest share a slot: they are tiny.
+large: whole pages, 256 GiB less a page at most (2 GiB on 32-bit systems). Blocks under the smallest share a slot: they are tiny.
 
 A FILE of - is standard input.
 ` + undetectable,
@@ -106,8 +106,8 @@ func wasteOfLoad(file string, blocks load) waste {
 
 func (w waste) text() []byte {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "%s: %s blocks ask for %s bytes (%s)\n\n",
-		title(w.File), count(w.Total.Blocks), count(w.Total.Requested), size(w.Total.Requested))
+	fmt.Fprintf(&b, "%s: %s for %s bytes (%s)\n\n",
+		title(w.File), plural(w.Total.Blocks, "block asks", "blocks ask"), count(w.Total.Requested), size(w.Total.Requested))
 	t := newTable(&b, len("class"))
 	t.row("class", "slot", "blocks", "requested", "rounding", "tails", "waste", "of class", "of all waste")
 	for _, c := range append(slices.Clone(w.Classes), w.Total) {

@@ -94,6 +94,7 @@ func TestBrokenSizesAreNamedByTheirLine(t *testing.T) {
 		"three fields":      {"16,1,1\n", `line 1: "16,1,1" is no size and a count`},
 		"broken count":      {"16,1.5\n", `line 1: count "1.5" is no whole number`},
 		"absurd size":       {"18446744073709551615,1\n", "line 1: size"},
+		"above the limit":   {fmt.Sprintf("16,1\n%d,1\n", uint64(maxBlock)+1), fmt.Sprintf("line 2: size \"%d\" is no whole number from 0 to %d", uint64(maxBlock)+1, uint64(maxBlock))},
 		"too large":         {"1099511627777,1\n", "line 1: size"},
 		"too many":          {"16,1\n8,18446744073709551615\n", "line 2: with it the blocks have more than"},
 		"too many together": {"1024,1099511627775\n16,1\n1024,1\n", "line 3: with it the blocks have more than"},
@@ -139,4 +140,16 @@ func TestWasteOfABrokenTrace(t *testing.T) {
 	require.Equal(t, exitFailure, code)
 	require.Empty(t, stdout)
 	require.Equal(t, "memstat waste: standard input: not a gzip file: it begins with \"si\"\n", stderr)
+}
+
+func TestTheLargestBlockIsAHeaps(t *testing.T) {
+	heap, err := spanheap.NewHeap(spanheap.Options{Limit: 1 << 20})
+	require.NoError(t, err)
+	defer heap.Close()
+	_, err = heap.Alloc(maxBlock)
+	require.ErrorIs(t, err, spanheap.ErrLimit)
+	over := maxBlock
+	_, err = heap.Alloc(over + 1)
+	require.ErrorIs(t, err, spanheap.ErrSize)
+	require.Contains(t, succeed(t, fmt.Sprintf("%d,1\n", maxBlock), "waste", "-sizes", "-"), "1 block asks for ")
 }

@@ -19,7 +19,7 @@ type Params struct {
 func Flags(fs *flag.FlagSet) *Params {
 	p := new(Params)
 	fs.IntVar(&p.Page, "page", 8192, fmt.Sprintf("`bytes` of a page, a power of two from %d to %d", minPage, maxPage))
-	fs.IntVar(&p.Max, "max", 32768, fmt.Sprintf("`bytes` of the largest slot, a multiple of %d from %d to %d", largeStep, smallMax, maxMax))
+	fs.IntVar(&p.Max, "max", 32768, fmt.Sprintf("`bytes` of the largest slot, a multiple of %d from %d to %d,\nwhich is %d KiB: beyond, 32-bit reciprocals are not exact", largeStep, smallMax, maxMax, maxMax>>10))
 	fs.Float64Var(&p.Waste, "waste", 0.125, fmt.Sprintf("`share` of a span that its tail may take, above 0 and at most %v", maxWaste))
 	fs.IntVar(&p.Objects, "objects", 1, "`slots` that a span should have, at least 1; where -maxpages, exact\nreciprocals and no larger tails allow fewer it has fewer, and a note says so")
 	fs.IntVar(&p.MaxPages, "maxpages", 128, fmt.Sprintf("`pages` of the longest span, 1 to %d", maxMaxPages))
