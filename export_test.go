@@ -20,3 +20,10 @@ func (h *Heap) Drained() time.Duration {
 	defer h.drains.mu.Unlock()
 	return h.drains.spent
 }
+
+// SetNoteClock gives the heap's notes another clock.
+func (h *Heap) SetNoteClock(clock func() time.Duration) {
+	h.notes.mu.Lock()
+	defer h.notes.mu.Unlock()
+	h.notes.clock = clock
+}
