@@ -154,6 +154,7 @@ func (h *Heap) noteChecked(p, n uintptr, class mheap.SpanClass, length uintptr) 
 		x.sample = sample{t.samples.record(&where), weightOf(n, rate), t.samples.epoch}
 		x.sample.begin(n, x.usable, true)
 	}
+	x.born = t.clock()
 	t.of[p] = x
 	t.mu.Unlock()
 	state, _ := mheap.EntryOf(p).Slot(p)

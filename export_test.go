@@ -27,3 +27,10 @@ func WaitInOrder(n int) (undo func()) {
 	reachWaiting = n
 	return func() { reachWaiting = was }
 }
+
+// SetNoteClock gives the heap's notes another clock.
+func (h *Heap) SetNoteClock(clock func() time.Duration) {
+	h.notes.mu.Lock()
+	defer h.notes.mu.Unlock()
+	h.notes.clock = clock
+}

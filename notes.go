@@ -2,6 +2,7 @@ package spanheap
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/spanheap/spanheap/internal/callstack"
 	"github.com/spanheap/spanheap/internal/lockrank"
@@ -17,7 +18,8 @@ type note struct {
 	size   uintptr // bytes asked for
 	usable uintptr // bytes the block could hold; for one that would be tiny, what a tiny block could
 	sample sample
-	stack  *stack // of the allocation, at DebugStacks
+	stack  *stack        // of the allocation, at DebugStacks
+	born   time.Duration // by the notes' clock
 }
 
 // notes holds a heap's notes. It is safe for concurrent use.
@@ -25,9 +27,16 @@ type notes struct {
 	mu      lockrank.Mutex   // guards what follows
 	of      map[uintptr]note // by the blocks' addresses
 	samples samples
+	clock   func() time.Duration // since notesBegin
 }
 
-func (t *notes) init() { t.mu.Init(lockrank.Notes) }
+// notesBegin is when the clock of notes reads 0.
+var notesBegin = time.Now()
+
+func (t *notes) init() {
+	t.mu.Init(lockrank.Notes)
+	t.clock = func() time.Duration { return time.Since(notesBegin) }
+}
 
 // noteSample makes a note of the block of n bytes at p, which is Live and the caller's, as one sampled
 // with the rate when it was allocated.
@@ -51,7 +60,7 @@ func (h *Heap) noteSized(p, n, rate uintptr, allocated bool) {
 	if t.of == nil {
 		t.of = map[uintptr]note{}
 	}
-	x := note{size: n, usable: usable, sample: sample{t.samples.record(&where), weightOf(n, rate), t.samples.epoch}}
+	x := note{size: n, usable: usable, born: t.clock(), sample: sample{t.samples.record(&where), weightOf(n, rate), t.samples.epoch}}
 	x.sample.begin(n, usable, allocated)
 	t.of[p] = x
 	t.mu.Unlock()

@@ -48,7 +48,7 @@ func TestStatsOfANewHeap(t *testing.T) {
 
 // Every figure of a scripted load is known.
 func TestStatsOfAScriptedLoad(t *testing.T) {
-	profileRate(t, 0) // tiny blocks that are sampled do not share slots
+	profileRate(t, 0)                               // tiny blocks that are sampled do not share slots
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // one cache has all spans
 	h := newHeap(t)
 	for range 100 {

@@ -46,7 +46,8 @@ var allowed = map[string][]string{
 	"mcache":          {"mcentral", "mheap", "internal/lockrank"},
 	".":               {"mcache", "mcentral", "mheap", "arena", "sizeclass", "internal/lockrank", "internal/callstack", "internal/debugvar", "internal/pprofproto", "internal/scavenge", "internal/smaps", "internal/statpage", sys},
 
-	"heapz": {"."},
+	"heapz":        {"."},
+	"spanheaptest": {"."},
 
 	"gen":         {"gen/classes"},
 	"gen/classes": {},
