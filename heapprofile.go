@@ -5,10 +5,8 @@ import (
 	"io"
 	"math"
 	"os"
-	"strings"
 	"time"
 
-	"github.com/spanheap/spanheap/internal/callstack"
 	"github.com/spanheap/spanheap/internal/pprofproto"
 	"github.com/spanheap/spanheap/mheap"
 	"github.com/spanheap/spanheap/sizeclass"
@@ -153,20 +151,13 @@ func (h *Heap) labels(size uint8) []pprofproto.Label {
 	return labels
 }
 
-// frames returns the frames of a stack, without those of this package at its inner end.
+// frames returns the frames of a stack as a profile has them.
 func frames(stack []uintptr) (fs []pprofproto.Frame) {
-	depth := 0
-	for depth < len(stack) && stack[depth] != 0 {
-		depth++
-	}
-	if depth == 0 {
-		return []pprofproto.Frame{{Function: "spanheap: stacks beyond the bound"}}
-	}
-	for f := range callstack.Frames(stack[:depth]) {
-		if len(fs) == 1 && strings.HasPrefix(fs[0].Function, ownFunctions) {
-			fs = fs[:0]
-		}
+	for _, f := range outerFrames(stack) {
 		fs = append(fs, pprofproto.Frame{PC: uint64(f.PC), Function: f.Function, File: f.File, Line: f.Line})
+	}
+	if fs == nil {
+		return []pprofproto.Frame{{Function: "spanheap: stacks beyond the bound"}}
 	}
 	return fs
 }
