@@ -1,7 +1,7 @@
 // Package release measures what giving memory back costs those who allocate meanwhile: the latency of
-// Heap.Alloc beside a goroutine that allocates, frees and calls Heap.Release, and beside one that does
-// the same without Release, the two in turns on one heap, so that both meet the same machine; and what the
-// scavenger takes of the CPUs.
+// Heap.Alloc beside a goroutine that allocates and frees, where nothing is given back, where the scavenger
+// gives back what is free, and where the goroutine calls Heap.Release, in turns, so that all meet the same
+// machine; and what the scavenger takes of the CPUs.
 package release
 
 import (
@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	turn = 20 * time.Millisecond // of each of the two
+	turn = 20 * time.Millisecond // of each of the three
 
 	liveBlocks        = 10_000 // of those whose allocation is timed, one at a time replaced
 	smallest, largest = 8, 8192
@@ -24,12 +24,13 @@ const (
 	neighbourPeriod   = time.Millisecond
 	expectedPerTurn   = 100_000 // allocations
 	everything        = math.MaxInt
+	decay             = 10 * time.Millisecond // of the heap that is scavenged
 )
 
 // A Report is what came of it.
 type Report struct {
-	Quiet, Beside Latencies // without Release, and beside it
-	Released      uint64    // bytes
+	Quiet, Scavenged, Beside Latencies // with nothing given back, beside the scavenger, and beside Release
+	Released                 uint64    // bytes
 }
 
 // Latencies are those of single calls of Alloc.
@@ -40,28 +41,31 @@ type Latencies struct {
 
 // Measure allocates for about the time given.
 func Measure(about time.Duration) (r Report, err error) {
-	heap, err := spanheap.NewHeap(spanheap.Options{Name: "release"})
+	kept, err := newAllocator(spanheap.Options{Name: "release", Scavenge: spanheap.Never()})
 	if err != nil {
 		return r, err
 	}
-	defer heap.Close()
-	a, err := newAllocator(heap)
+	defer kept.heap.Close()
+	scavenged, err := newAllocator(spanheap.Options{Name: "scavenged", Scavenge: spanheap.Decay(decay)})
 	if err != nil {
 		return r, err
 	}
-	turns := int(about/(2*turn)) + 1
-	quiet, beside := make([]time.Duration, 0, turns*expectedPerTurn), make([]time.Duration, 0, turns*expectedPerTurn)
+	defer scavenged.heap.Close()
+	turns := int(about/(3*turn)) + 1
+	var calls [3][]time.Duration
+	for i := range calls {
+		calls[i] = make([]time.Duration, 0, turns*expectedPerTurn)
+	}
 	for range turns {
-		if quiet, _, err = a.takeTurn(quiet, false); err != nil {
-			return r, err
+		for i, a := range []*allocator{kept, scavenged, kept} {
+			var released uint64
+			if calls[i], released, err = a.takeTurn(calls[i], i == 2); err != nil {
+				return r, err
+			}
+			r.Released += released
 		}
-		var released uint64
-		if beside, released, err = a.takeTurn(beside, true); err != nil {
-			return r, err
-		}
-		r.Released += released
 	}
-	r.Quiet, r.Beside = newLatencies(quiet), newLatencies(beside)
+	r.Quiet, r.Scavenged, r.Beside = newLatencies(calls[0]), newLatencies(calls[1]), newLatencies(calls[2])
 	return r, nil
 }
 
@@ -79,12 +83,16 @@ type allocator struct {
 	sizes  [4096]int // log-uniform
 }
 
-func newAllocator(heap *spanheap.Heap) (*allocator, error) {
+func newAllocator(o spanheap.Options) (*allocator, error) {
+	heap, err := spanheap.NewHeap(o)
+	if err != nil {
+		return nil, err
+	}
 	a := &allocator{heap: heap, blocks: make([][]byte, liveBlocks), random: 88172645463325252}
 	a.drawSizes()
 	for i := range a.blocks {
-		var err error
 		if a.blocks[i], err = heap.Alloc(a.size()); err != nil {
+			heap.Close()
 			return nil, err
 		}
 	}

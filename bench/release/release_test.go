@@ -11,7 +11,7 @@ func TestMeasureAllocatesBesideReleaseAndWithout(t *testing.T) {
 	r, err := Measure(time.Millisecond)
 	require.NoError(t, err)
 	require.Positive(t, r.Released)
-	for _, l := range []Latencies{r.Quiet, r.Beside} {
+	for _, l := range []Latencies{r.Quiet, r.Scavenged, r.Beside} {
 		require.Positive(t, l.Calls)
 		require.LessOrEqual(t, l.P50, l.P99)
 		require.LessOrEqual(t, l.P99, l.P999)

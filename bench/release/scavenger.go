@@ -12,7 +12,7 @@ import (
 const (
 	swingers   = 2        // goroutines
 	swingBytes = 32 << 20 // that each allocates, and then frees
-	decays     = 10       // in the time that is measured
+	decays     = 50       // in the time that is measured
 )
 
 // Scavenged is what the scavenger did under a load that gives it work all the time.

@@ -24,7 +24,7 @@ func (r *Results) WriteMarkdown(w io.Writer, plots []Plot) {
 	section("Traces", "One thread replays every heap call of a real program. Resident memory is the most above the level before the first event, over the peak of live requested bytes.", r.traces())
 	section("The collector", "Live objects of 64 bytes in chains, and beside them a loop of requests that make garbage.", r.collectors())
 	section("Memory given back", "Blocks of mixed sizes, 8 to 8192 bytes, are allocated, written, and freed at random. Then the allocator is not called any more. MB above the level before the first block.", r.retention())
-	section("Alloc beside Release", "How long one Heap.Alloc of mixed sizes takes beside a goroutine that allocates and frees 4 MiB every millisecond, and beside one that also gives back all that is free. The two take turns.", r.releases())
+	section("Alloc while memory goes back", "How long one Heap.Alloc of mixed sizes takes beside a goroutine that allocates and frees 4 MiB every millisecond: with nothing given back, with the scavenger at a decay of 10 ms, and with a Release of all that is free each time. The three take turns.", r.releases())
 	section("Times", "ns of an operation: the median of the rounds and, in brackets, the quartiles.", r.times())
 	section("Allocators", "What the columns are.", r.allocators())
 	if len(r.Notes) > 0 {

@@ -54,6 +54,7 @@ func sample() *Results {
 		},
 		Release: []suite.ReleaseRow{
 			{Beside: suite.BesideFrees, P50: spreadOf(100, 110), P99: spreadOf(1000, 1000), P999: spreadOf(4000, 2000), Last: spreadOf(9e6, 9e6)},
+			{Beside: suite.BesideScavenge, P50: spreadOf(100, 110), P99: spreadOf(1000, 1000), P999: spreadOf(5000, 2500), Last: spreadOf(9e6, 9e6)},
 			{Beside: suite.BesideReleases, P50: spreadOf(100, 110), P99: spreadOf(1000, 1000), P999: spreadOf(5000, 2500), Last: spreadOf(9e6, 9e6)},
 		},
 		Notes: []string{"something is left out"},

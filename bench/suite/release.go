@@ -3,7 +3,8 @@ package suite
 import "context"
 
 // A ReleaseRow is how long calls of Heap.Alloc of mixed sizes take while another goroutine allocates and
-// frees, and in the second row also calls Heap.Release. The two take turns within each measurement.
+// frees; in the second row the scavenger gives back what is free, and in the third that goroutine calls
+// Heap.Release. The three take turns within each measurement.
 // Figures are ns.
 type ReleaseRow struct {
 	Beside string `json:"beside"` // what the other goroutine does
@@ -16,6 +17,7 @@ type ReleaseRow struct {
 // What the neighbour does, in the rows' order.
 const (
 	BesideFrees    = "frees"
+	BesideScavenge = "frees, and the scavenger"
 	BesideReleases = "frees and Release"
 )
 
@@ -29,7 +31,7 @@ func (s *Suite) releaseTasks() (tasks []*task, fill func(*Outcome)) {
 		if len(measured) == 0 {
 			return
 		}
-		for _, row := range []struct{ beside, key string }{{BesideFrees, "quiet"}, {BesideReleases, "beside"}} {
+		for _, row := range []struct{ beside, key string }{{BesideFrees, "quiet"}, {BesideScavenge, "scavenged"}, {BesideReleases, "beside"}} {
 			of := func(quantile string) Spread {
 				var values []float64
 				for _, l := range measured {
@@ -54,7 +56,7 @@ func (s *Suite) releaseTasks() (tasks []*task, fill func(*Outcome)) {
 		name: "release",
 		do: func(ctx context.Context) error {
 			about := releaseTime * s.Time
-			l, err := worker.measure(ctx, worker.program(false), about, []string{"quiet-p999", "beside-p999", "scavenger-share"}, "release", milliseconds(about))
+			l, err := worker.measure(ctx, worker.program(false), about, []string{"quiet-p999", "scavenged-p999", "beside-p999", "scavenger-share"}, "release", milliseconds(about))
 			if err == nil {
 				measured = append(measured, l)
 			}

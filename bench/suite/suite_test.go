@@ -39,7 +39,7 @@ func TestMain(m *testing.M) {
 		os.Exit(0)
 	}
 	if len(os.Args) > 2 && os.Args[1] == "release" {
-		fmt.Println("quiet-calls=9 quiet-p50=1 quiet-p99=2 quiet-p999=3 quiet-last=4 beside-calls=9 beside-p50=5 beside-p99=6 beside-p999=7 beside-last=8 scavenger-share=0.005")
+		fmt.Println("quiet-calls=9 quiet-p50=1 quiet-p99=2 quiet-p999=3 quiet-last=4 scavenged-calls=9 scavenged-p50=1 scavenged-p99=2 scavenged-p999=6 scavenged-last=9 beside-calls=9 beside-p50=5 beside-p99=6 beside-p999=7 beside-last=8 scavenger-share=0.005")
 		os.Exit(0)
 	}
 	os.Exit(m.Run())
@@ -162,11 +162,13 @@ func TestAllocBesideReleaseIsMeasuredInEveryRound(t *testing.T) {
 	out, err := s.Run(context.Background())
 	require.NoError(t, err)
 	require.Empty(t, out.Retention)
-	require.Len(t, out.Release, 2)
+	require.Len(t, out.Release, 3)
 	require.Equal(t, BesideFrees, out.Release[0].Beside)
 	require.Equal(t, []float64{3, 3}, out.Release[0].P999.Values)
-	require.Equal(t, BesideReleases, out.Release[1].Beside)
-	require.Equal(t, 7.0, out.Release[1].P999.Median)
+	require.Equal(t, BesideScavenge, out.Release[1].Beside)
+	require.Equal(t, 6.0, out.Release[1].P999.Median)
+	require.Equal(t, BesideReleases, out.Release[2].Beside)
+	require.Equal(t, 7.0, out.Release[2].P999.Median)
 	require.Equal(t, 0.005, out.Scavenger.Median)
 }
 

@@ -84,11 +84,14 @@ func measure(args []string) (line string, err error) {
 		if err != nil {
 			return "", err
 		}
-		s, err := release.MeasureScavenger(about)
-		return latencies("quiet", r.Quiet) + " " + latencies("beside", r.Beside) + fmt.Sprintf(" released=%d scavenger-share=%.6f scavenger-gave=%d", r.Released, s.Share, s.Given), err
+		s, err := release.MeasureScavenger(longer * about)
+		return latencies("quiet", r.Quiet) + " " + latencies("scavenged", r.Scavenged) + " " + latencies("beside", r.Beside) + fmt.Sprintf(" released=%d scavenger-share=%.6f scavenger-gave=%d", r.Released, s.Share, s.Given), err
 	}
 	return "", errUsage
 }
+
+// longer is how many times as long the scavenger is watched: its turns are few.
+const longer = 5
 
 func latencies(of string, l release.Latencies) string {
 	return fmt.Sprintf("%s-calls=%d %s-p50=%d %s-p99=%d %s-p999=%d %s-last=%d",
