@@ -48,13 +48,15 @@ type Options struct {
 	// HugePages says whether the heap asks for huge pages. The default is that it does not.
 	HugePages HugePages
 
-	// Limit is the most that the heap may have backed, in bytes: see SetLimit. The default is no limit.
+	// Limit is the most that the heap may have backed, in bytes: see SetLimit. 0, the default, or less is
+	// no limit.
 	Limit int64
 
 	// SoftLimit is how much the heap may have backed before it squeezes itself: whenever it grows beyond, by
 	// steps of a 64th of what is backed, it gives back what lies free or idle in caches. What becomes free
 	// later, above the soft limit, goes within about a second, however long Scavenge would leave it, unless
-	// that is Never. Nothing is refused. The default is 7/8 of the limit, if there is one.
+	// that is Never. Nothing is refused. 0, the default, or less is 7/8 of
+	// the limit, if there is one; more than the limit counts as the limit.
 	SoftLimit int64
 
 	// OnLimit is called before an allocation returns ErrLimit, after all free memory has been given back: a
@@ -96,19 +98,6 @@ type Options struct {
 	Scavenge Scavenge
 }
 
-// HugePages is what a heap does for huge pages (on Linux: transparent huge pages), which cost the processor
-// fewer page walks, and memory where they are not full. A heap asks for them in dense arenas alone: from when
-// seven eighths of an arena's pages are in use until half of them are not. Systems without such advice do as
-// they like. Stats.HugeAsked tells what was asked for, SystemView what came of it. A heap that asks for huge
-// pages copies large blocks that grow, since moving their pages would tear huge ones apart.
-type HugePages uint8
-
-const (
-	HugePagesOff      HugePages = iota // the system's settings hold
-	HugePagesOn                        // dense arenas are backed by huge pages from then on: MADV_HUGEPAGE
-	HugePagesCollapse                  // and what they hold is put into huge pages, 2 MiB by 2 MiB: MADV_COLLAPSE, from Linux 6.1 on
-)
-
 // MaxHeaps is how many heaps a process can have open at one time.
 const MaxHeaps = 4096
 
@@ -142,7 +131,7 @@ func NewHeap(o Options) (*Heap, error) {
 
 func newHeap(o Options, space *arena.Space, metadata arena.System) (*Heap, error) {
 	if o.HugePages > HugePagesCollapse {
-		return nil, fmt.Errorf("spanheap: HugePages %d is none of off, on and collapse", o.HugePages)
+		return nil, fmt.Errorf("spanheap: HugePages %v is none of off, on and collapse", o.HugePages)
 	}
 	if o.Debug > DebugStacks {
 		return nil, fmt.Errorf("spanheap: Debug %d is above %d", o.Debug, DebugStacks)

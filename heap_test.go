@@ -1,6 +1,7 @@
 package spanheap_test
 
 import (
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -221,4 +222,8 @@ func TestDefaultHeap(t *testing.T) {
 	require.Equal(t, before.LiveBlocks, h.Stats().LiveBlocks)
 	require.Equal(t, before.Live, h.Stats().Live)
 	require.NoError(t, h.Verify())
+}
+
+func TestHugePagesHaveNames(t *testing.T) {
+	require.Equal(t, "off on collapse 3", fmt.Sprint(spanheap.HugePagesOff, " ", spanheap.HugePagesOn, " ", spanheap.HugePagesCollapse, " ", spanheap.HugePages(3)))
 }

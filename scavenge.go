@@ -31,7 +31,8 @@ const (
 const defaultDecay = 10 * time.Second
 
 // Decay gives memory back smoothly by the time it has been free: nothing at once, half after half of
-// over, all after over. 0 gives it back at once, a negative time never. It is the rule of jemalloc.
+// over, all after over. 0 gives it back as soon as the scavenger may work
+// (see Scavenge), a negative time never. It is the rule of jemalloc.
 func Decay(over time.Duration) Scavenge { return Scavenge{byDecay, over} }
 
 // Goal gives back what is beyond a tenth more than the most that was in use within the window: memory
@@ -40,7 +41,8 @@ func Decay(over time.Duration) Scavenge { return Scavenge{byDecay, over} }
 func Goal(window time.Duration) Scavenge { return Scavenge{byGoal, window} }
 
 // After gives back what has been free for the time idle, and nothing before: After(5 * time.Minute) is
-// the rule of Go up to 1.12. 0 gives back at once, a negative time never.
+// the rule of Go up to 1.12. 0 gives back as soon as the scavenger may work, a negative time
+// never.
 func After(idle time.Duration) Scavenge { return Scavenge{byAge, idle} }
 
 // Never gives nothing back but what Release is called for and limits ask for.

@@ -119,7 +119,7 @@ func (r *reconciliation) verdict(classes []spanheap.ClassStats) string {
 		{"rounding: %s of backed is what slots are larger than their blocks", r.Rounding},
 		{"span tails: %s of backed is ends of spans", r.SpanTail},
 		{"fragmentation: %s of backed is free slots", r.FreeSlots},
-		{"on its way back: %s of backed is free pages", r.FreePages},
+		{"free pages, which go back by the rule of Options.Scavenge: %s of backed", r.FreePages},
 		{"records: %s of backed is metadata", r.Metadata},
 	})
 	text := fmt.Sprintf(waste.words, percent(waste.bytes, backed))

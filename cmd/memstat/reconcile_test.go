@@ -79,7 +79,7 @@ func TestTheVerdictNamesWhatMattersMost(t *testing.T) {
 		{reconciliation{}, "there is nothing."},
 		{reconciliation{Live: 900, FreeSlots: 100, GoLive: 100}, "most of it is live data: 90.0 % of what spanheap has backed."},
 		{reconciliation{Live: 600, FreeSlots: 310, Metadata: 90}, "fragmentation: 31.0 % of backed is free slots, most of them of class 9: 300 B; 60.0 % is live."},
-		{reconciliation{Live: 100, FreePages: 900}, "on its way back: 90.0 % of backed is free pages; 10.0 % is live."},
+		{reconciliation{Live: 100, FreePages: 900}, "free pages, which go back by the rule of Options.Scavenge: 90.0 % of backed; 10.0 % is live."},
 		{reconciliation{Live: 600, Rounding: 400}, "rounding: 40.0 % of backed is what slots are larger than their blocks; 60.0 % is live."},
 		{reconciliation{Live: 600, SpanTail: 400}, "span tails: 40.0 % of backed is ends of spans; 60.0 % is live."},
 		{reconciliation{Live: 600, Metadata: 400}, "records: 40.0 % of backed is metadata; 60.0 % is live."},

@@ -49,7 +49,7 @@ call. Events and blocks are numbered from 0.
 		flags.IntVar(&o.verify, "verify", 0, "verify a heap after every `N` events of each thread, in a pass of its own, and after every\nround and at the peak; 0 is at the ends only")
 		flags.Var((*byteCount)(&o.maxMemory), "max-memory", fmt.Sprintf("refuse traces that need more than `SIZE`, as 500MB or 4GiB "+
 			"(default three quarters of the\nmemory available, %s where the system does not tell)", size(unknownMemory)))
-		flags.DurationVar(&o.settle, "settle", time.Second, fmt.Sprintf("look for this long, a `D` as 15s, at what stays resident after the last free, 0 to %v;\n0 is not at all", maxSettle))
+		flags.DurationVar(&o.settle, "settle", time.Second, fmt.Sprintf("look for this long, a `D` as 15s, at what stays resident after the last free, 0 to %v;\n0 is not at all. By the default rule all has gone after 10s and the work of it", maxSettle))
 		flags.BoolVar(&o.chart, "chart", false, "draw the chart where standard output is no terminal, too")
 		flags.StringVar(&o.svg, "svg", "", "write the chart as a picture to `FILE`; for one trace")
 		asJSON := flags.Bool("json", false, jsonFlag)
