@@ -22,7 +22,7 @@ type Leak struct {
 	NotSampled bool              // what Stats counts and no note explains, of whatever stacks
 	Blocks     uint64            // live blocks
 	Bytes      uint64            // asked for
-	Oldest     time.Duration     // age of the oldest block with a note
+	Oldest     time.Duration     // age of the oldest block whose birth is known
 	Classes    map[string]uint64 // notes, not weighed, by the names of their classes: see ClassStats.Name
 }
 
@@ -39,8 +39,9 @@ type LeakReport struct {
 // closed heap is empty. Any goroutine may call it.
 func (h *Heap) Leaks() LeakReport { return leaksOf([]*Heap{h}, nil) }
 
-// LeaksSince is Leaks for the blocks that got their note at the moment or later. Blocks without a note have no
-// time of birth and are left out; Exact says only that each block listed stands for itself.
+// LeaksSince is Leaks for the blocks that were allocated at the moment or later; Realloc allocates where it moves
+// a block. Blocks that were allocated without a note have no time of birth and are left out; Exact says only that
+// each block listed stands for itself.
 func (h *Heap) LeaksSince(moment time.Time) LeakReport { return leaksOf([]*Heap{h}, &moment) }
 
 // Leaks returns the live blocks of all open heaps. See Heap.Leaks.
@@ -132,7 +133,9 @@ func (s *leakSums) addNotes(h *Heap, since *time.Time) (blocks, bytes uint64) {
 		weighed[l] += sum.blocks
 		l.Bytes += sum.bytes
 		bytes += sum.bytes
-		l.Oldest = max(l.Oldest, now-x.born)
+		if x.born != unknownBirth {
+			l.Oldest = max(l.Oldest, now-x.born)
+		}
 		if l.Classes == nil {
 			l.Classes = map[string]uint64{}
 		}

@@ -69,3 +69,22 @@ func TestLeaksSayWhatWasNotSampled(t *testing.T) {
 	require.Contains(t, r.String(), "not sampled")
 	require.NotEmpty(t, spanheap.Leaks().Leaks)
 }
+
+// A block that changes its size where it lies is not a new one.
+func TestLeaksSinceKnowsBlocksThatStayInPlace(t *testing.T) {
+	before := spanheap.SetProfileRate(0)
+	defer spanheap.SetProfileRate(before)
+	h := newHeap(t)
+	unknown := alloc(t, h, 500_000)
+	spanheap.SetProfileRate(1)
+	known := alloc(t, h, 500_000)
+	begin := time.Now().Add(time.Minute)
+	h.SetNoteClock(func() time.Duration { return 1000 * time.Hour })
+	unknown, known = must(h.Realloc(unknown, 200_000)), must(h.Realloc(known, 200_000))
+	require.Empty(t, h.LeaksSince(begin).Leaks)
+	require.EqualValues(t, 400_000, h.Stats().Live)
+	moved := must(h.Realloc(known, 100))
+	require.EqualValues(t, 100, h.LeaksSince(begin).Leaks[0].Bytes)
+	h.FreeBatch([][]byte{unknown, moved})
+	closeEmpty(t, h)
+}

@@ -2,6 +2,7 @@ package spanheap
 
 import (
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/spanheap/spanheap/internal/callstack"
@@ -19,8 +20,11 @@ type note struct {
 	usable uintptr // bytes the block could hold; for one that would be tiny, what a tiny block could
 	sample sample
 	stack  *stack        // of the allocation, at DebugStacks
-	born   time.Duration // by the notes' clock
+	born   time.Duration // by the notes' clock; unknownBirth for a block that is older than its note
 }
+
+// unknownBirth lies before all births.
+const unknownBirth time.Duration = math.MinInt64
 
 // notes holds a heap's notes. It is safe for concurrent use.
 type notes struct {
@@ -40,10 +44,10 @@ func (t *notes) init() {
 
 // noteSample makes a note of the block of n bytes at p, which is Live and the caller's, as one sampled
 // with the rate when it was allocated.
-func (h *Heap) noteSample(p, n, rate uintptr) { h.noteSized(p, n, rate, true) }
+func (h *Heap) noteSample(p, n, rate uintptr) { h.noteSized(p, n, rate, h.notes.clock(), true) }
 
 // noteSized is noteSample, also for a block that was not allocated but got its size where it lies.
-func (h *Heap) noteSized(p, n, rate uintptr, allocated bool) {
+func (h *Heap) noteSized(p, n, rate uintptr, born time.Duration, allocated bool) {
 	e := mheap.EntryOf(p)
 	class, usable := e.Class(), blockBytes(e)
 	if class == mheap.Guarded {
@@ -60,7 +64,7 @@ func (h *Heap) noteSized(p, n, rate uintptr, allocated bool) {
 	if t.of == nil {
 		t.of = map[uintptr]note{}
 	}
-	x := note{size: n, usable: usable, born: t.clock(), sample: sample{t.samples.record(&where), weightOf(n, rate), t.samples.epoch}}
+	x := note{size: n, usable: usable, born: born, sample: sample{t.samples.record(&where), weightOf(n, rate), t.samples.epoch}}
 	x.sample.begin(n, usable, allocated)
 	t.of[p] = x
 	t.mu.Unlock()
@@ -87,13 +91,14 @@ func (h *Heap) freeState(p, state uintptr) bool {
 	return won
 }
 
-// end takes away the note of the block at p, whose state is Held.
-func (t *notes) end(p uintptr) {
+// end takes away the note of the block at p, whose state is Held, and returns when the block was born.
+func (t *notes) end(p uintptr) (born time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	x := t.of[p]
 	delete(t.of, p)
 	x.sample.freed(x.size, x.usable)
+	return x.born
 }
 
 // resize makes n the bytes asked for of the block at p, if it has a note.

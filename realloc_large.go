@@ -34,12 +34,13 @@ func (h *Heap) reallocLarge(b []byte, e mheap.Entry, n uintptr) ([]byte, error) 
 		return moved, err
 	}
 	h.caches.Recount(span.Class(), n-asked)
+	born := unknownBirth
 	if was == mheap.Noted {
-		h.notes.end(p)
+		born = h.notes.end(p)
 	}
 	mheap.SetSlotState(state, mheap.Live)
 	if rate := h.caches.Sample(n); rate != 0 {
-		h.noteSized(p, n, rate, false)
+		h.noteSized(p, n, rate, born, false)
 	}
 	return grownTo(p, len(b), n, dirty), nil
 }
