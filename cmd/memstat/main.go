@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 )
 
@@ -59,7 +60,8 @@ type usageError struct{ message string }
 func (e usageError) Error() string   { return e.message }
 func (e usageError) Is(t error) bool { return t == errUsage }
 
-// run is memstat with its arguments and streams; it returns the exit code.
+// run is memstat with its arguments and streams; it returns the exit code. Flags that memstat has of its own
+// may also stand before a command's name.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	s := streams{stdin, stdout, stderr}
 	var name string
@@ -77,9 +79,15 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	flags.SetOutput(io.Discard)
 	act := c.setup(flags)
 	operands, err := c.parse(flags, args)
+	if name == "" && len(operands) > 0 && isCommand(operands[0]) {
+		before := args[:len(args)-len(operands)]
+		return run(slices.Concat(operands[:1], before, operands[1:]), stdin, stdout, stderr)
+	}
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 		return conclude(s, name, help(s, helpArgs(name)))
+	case err != nil && name == "" && slices.ContainsFunc(args, isCommand):
+		return conclude(s, name, usagef("%v: a command's flags go behind its name", err))
 	case err != nil:
 		return conclude(s, name, usagef("%v", err))
 	}
@@ -98,6 +106,12 @@ func (c command) parse(flags *flag.FlagSet, args []string) (operands []string, e
 		}
 		operands, args = append(operands, args[0]), args[1:]
 	}
+}
+
+// isCommand tells whether the argument is the name of a command.
+func isCommand(arg string) bool {
+	_, err := find(arg)
+	return err == nil && arg != ""
 }
 
 func find(name string) (command, error) {

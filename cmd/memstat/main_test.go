@@ -67,6 +67,8 @@ func TestWrongUsageExitsWith2(t *testing.T) {
 		{"-rows -1", "memstat: -rows -1 is negative"},
 		{"-rows many", `memstat: invalid value "many" for flag -rows`},
 		{"-json more", `memstat: argument "more": it takes none`},
+		{"-trace x classes", "memstat: flag provided but not defined: -trace: a command's flags go behind its name"},
+		{"-rows 3 classes", "memstat classes: flag provided but not defined: -rows"},
 		{"help nonsense", `memstat help: no command "nonsense"`},
 		{"help replay waste", "memstat help: it takes one command, not 2"},
 		{"classes all", `memstat classes: "all" is no number of a process`},
@@ -113,6 +115,11 @@ func TestWrongUsageExitsWith2(t *testing.T) {
 			require.Contains(t, stderr, "Run 'memstat help")
 		})
 	}
+}
+
+func TestFlagsMayStandBeforeTheCommand(t *testing.T) {
+	require.Equal(t, succeed(t, "", "classes", "-json"), succeed(t, "", "-json", "classes"))
+	require.Equal(t, succeed(t, "100,1", "waste", "-json", "-sizes", "-"), succeed(t, "100,1", "-json", "waste", "-sizes", "-"))
 }
 
 func TestFilesThatCannotBeReadExitWith1(t *testing.T) {
