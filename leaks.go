@@ -68,14 +68,45 @@ func leaksOf(heaps []*Heap, since *time.Time) LeakReport {
 		}
 	}
 	r := LeakReport{Exact: sums.exact}
+	joined := map[string]*Leak{}
 	for key, l := range sums.of {
 		l.Stack = outerFrames(key.stack[:])
+		seen := l.seen()
+		if same := joined[seen]; same != nil {
+			same.join(l)
+			continue
+		}
+		joined[seen] = l
+	}
+	for _, l := range joined {
 		r.Leaks = append(r.Leaks, *l)
 	}
 	slices.SortFunc(r.Leaks, func(a, b Leak) int {
 		return cmp.Or(cmp.Compare(b.Bytes, a.Bytes), cmp.Compare(b.Blocks, a.Blocks))
 	})
 	return r
+}
+
+// seen is what people see of the stack: stacks that differ within this package alone are one.
+func (l *Leak) seen() string {
+	if l.NotSampled {
+		return "not sampled"
+	}
+	var b strings.Builder
+	for _, f := range l.Stack {
+		fmt.Fprintf(&b, "%s %s:%d\n", f.Function, f.File, f.Line)
+	}
+	return b.String()
+}
+
+// join adds the blocks of another.
+func (l *Leak) join(o *Leak) {
+	l.Blocks += o.Blocks
+	l.Bytes += o.Bytes
+	l.Oldest = max(l.Oldest, o.Oldest)
+	for class, n := range o.Classes {
+		l.Classes[class] += n
+	}
 }
 
 // at returns the sums of a key.

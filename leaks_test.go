@@ -88,3 +88,18 @@ func TestLeaksSinceKnowsBlocksThatStayInPlace(t *testing.T) {
 	h.FreeBatch([][]byte{unknown, moved})
 	closeEmpty(t, h)
 }
+
+// Blocks of one caller are one entry, whatever way they took through the heap.
+func TestLeaksOfOneCallerAreOneEntry(t *testing.T) {
+	before := spanheap.SetProfileRate(1)
+	defer spanheap.SetProfileRate(before)
+	h := newHeap(t)
+	defer h.Close()
+	for _, n := range []int{3, 100, 100, 50_000, 3 << 20} {
+		alloc(t, h, n)
+	}
+	r := h.Leaks()
+	require.Len(t, r.Leaks, 1)
+	require.EqualValues(t, 5, r.Leaks[0].Blocks)
+	require.Equal(t, map[string]uint64{"1": 1, "9": 2, "large": 2}, r.Leaks[0].Classes)
+}
