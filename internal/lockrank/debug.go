@@ -3,9 +3,7 @@
 package lockrank
 
 import (
-	"bytes"
 	"fmt"
-	"runtime"
 	"sync"
 )
 
@@ -19,7 +17,7 @@ type Mutex struct {
 const Checked = true
 
 // held maps a goroutine to the ranks it holds, in the order it took them.
-var held sync.Map // goroutine id -> []Rank; an entry is touched by its goroutine only
+var held sync.Map // goroutine() -> []Rank; an entry is touched by its goroutine only
 
 // Init gives the mutex its rank. It is called once, before the first Lock.
 func (m *Mutex) Init(r Rank) { m.rank = r }
@@ -55,14 +53,4 @@ func (m *Mutex) Unlock() {
 		held.Store(g, stack)
 	}
 	m.mu.Unlock()
-}
-
-// goroutine returns the number that heads the calling goroutine's stack trace.
-func goroutine() string {
-	var buf [64]byte
-	line := buf[len("goroutine "):runtime.Stack(buf[:], false)]
-	if i := bytes.IndexByte(line, ' '); i >= 0 {
-		line = line[:i]
-	}
-	return string(line)
 }

@@ -30,3 +30,19 @@ func TestOrderIsEnforced(t *testing.T) {
 func TestRanksAreNamed(t *testing.T) {
 	require.Equal(t, "Metadata", Metadata.String())
 }
+
+func TestEachGoroutineHoldsItsOwn(t *testing.T) {
+	var central, heap Mutex
+	central.Init(Central)
+	heap.Init(PageHeap)
+	heap.Lock()
+	done := make(chan any)
+	go func() {
+		defer func() { done <- recover() }()
+		central.Lock()
+		central.Unlock()
+	}()
+	require.Nil(t, <-done)
+	require.Panics(t, central.Lock)
+	heap.Unlock()
+}
