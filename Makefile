@@ -33,7 +33,7 @@ test-s390x: ## run all tests on s390x, which is big-endian, under qemu-user
 test-wasip1: ## run all tests as wasip1/wasm, under wazero
 	GOOS=wasip1 GOARCH=wasm go test -short -exec "$(WAZERO) run -mount=/:/ -env-inherit -cachedir=$(or $(TMPDIR),/tmp)/wazero" $(LIBRARY)
 fuzz: ## fuzz each target for FUZZTIME (60s)
-	@for target in $(FUZZ); do go test -run '^$$' -fuzz "^$${target%%:*}$$" -fuzztime $(FUZZTIME) "$${target#*:}" || exit 1; done
+	@for target in $(FUZZ); do go test -run '^$$' -fuzz "^$${target%%:*}$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 20x "$${target#*:}" || exit 1; done
 soak: ## let random everything happen to a heap for SOAK (1h), and check it each second
 	go test -tags spanheap_soak -count=1 -run '^TestSoak$$' -timeout 0 -v . -soak $(SOAK) -soak.json
 bench: ## run the benchmarks beside other allocators and write bench/results

@@ -2,6 +2,7 @@ package statpage
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"strings"
 	"testing"
@@ -194,11 +195,20 @@ func TestWritingTakesNoMemoryOfTheGoHeap(t *testing.T) {
 }
 
 // Whatever a frame holds, it is read or refused.
+// Whatever words of a frame are other ones, and wherever it is cut, it is read as what would be written so, or
+// refused.
 func FuzzRead(f *testing.F) {
-	f.Add(numbered(1, 2).appendFrame(nil))
-	f.Add(numbered(0, 0).appendFrame(nil))
-	f.Add([]byte{})
-	f.Fuzz(func(t *testing.T, frame []byte) {
+	f.Add(uint8(1), uint8(2), uint16(0), []byte{})
+	f.Add(uint8(0), uint8(0), uint16(1), []byte{})
+	f.Add(uint8(2), uint8(1), uint16(0), []byte{0, 9, 255, 1, 40, 3})
+	f.Fuzz(func(t *testing.T, heaps, rows uint8, cut uint16, changes []byte) {
+		frame := numbered(int(heaps)%4, int(rows)%4).appendFrame(nil)
+		frame = frame[:max(0, len(frame)-int(cut))]
+		for ; len(changes) >= 3; changes = changes[3:] {
+			if at := int(binary.BigEndian.Uint16(changes)); at < len(frame) {
+				frame[at] = changes[2]
+			}
+		}
 		fixSum(frame)
 		var got, again Page
 		if err := got.readFrame(frame); err != nil {
