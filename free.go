@@ -117,7 +117,7 @@ func (h *Heap) free(op string, p, n uintptr) {
 	if class == mheap.Tiny {
 		n = min(n, usableSize(e, p))
 		raceFree(p, n)
-		if !h.caches.FreeTiny(p, state, n) {
+		if !h.caches.FreeTiny(nil, p, state, n) {
 			panic(misuse(op, DoubleFree, p))
 		}
 		return

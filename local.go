@@ -96,6 +96,14 @@ func (l *Local) allocBytes(n int, zero bool) ([]byte, error) {
 		return h.allocBytes(n, zero)
 	}
 	size := uintptr(n)
+	if p := l.popTiny(size); p != 0 {
+		raceAlloc(p, size)
+		b := bytesAt(p, n)
+		if zero {
+			clear(b)
+		}
+		return b, nil
+	}
 	p, err := h.obtain(size, func() (p, rate uintptr, err error) {
 		l.use.begin()
 		defer l.use.end()
@@ -114,6 +122,22 @@ func (l *Local) allocBytes(n int, zero bool) ([]byte, error) {
 		clear(b)
 	}
 	return b, nil
+}
+
+// popTiny returns a tiny block of n bytes, or 0 when n is not tiny or there is none at hand.
+func (l *Local) popTiny(n uintptr) uintptr {
+	if n >= smallest {
+		return 0
+	}
+	c := l.cache
+	l.use.begin()
+	p := c.PopTiny(n)
+	if p == 0 && c.NextTiny() {
+		p = c.PopTiny(n)
+	}
+	l.use.end()
+	runtime.KeepAlive(l)
+	return p
 }
 
 // Free gives back a block of the Local's heap, whoever allocated it. See Heap.Free.
@@ -139,5 +163,25 @@ func (l *Local) Free(b []byte) {
 			}
 		}
 	}
+	if l.freeTiny(p, n) {
+		return
+	}
 	l.heap.Free(b)
+}
+
+// freeTiny gives back the tiny block of n bytes at p if it is one, and live; it tells whether it did.
+func (l *Local) freeTiny(p, n uintptr) (freed bool) {
+	if n >= smallest || l.cache == nil {
+		return false
+	}
+	if a := l.key.ArenaOf(p); a != nil {
+		if e := a.Entry(p); e.Class() == mheap.Tiny {
+			raceFree(p, n)
+			l.use.begin()
+			freed = l.heap.caches.FreeTiny(l.cache, p, e.TinyState(p), n)
+			l.use.end()
+			runtime.KeepAlive(l)
+		}
+	}
+	return freed
 }

@@ -198,7 +198,7 @@ func TestLeasedCaches(t *testing.T) {
 	for _, b := range live[:100] {
 		state, _ := mheap.EntryOf(b.addr).Slot(b.addr)
 		if b.class == mheap.Tiny {
-			require.True(t, r.FreeTiny(b.addr, state, b.n))
+			require.True(t, r.FreeTiny(nil, b.addr, state, b.n))
 			continue
 		}
 		require.True(t, mheap.FreeSlot(state))

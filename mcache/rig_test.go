@@ -117,7 +117,7 @@ func (r *rig) free(b block) bool {
 	}
 	state, _ := e.Slot(b.addr)
 	if b.class == mheap.Tiny {
-		return r.FreeTiny(b.addr, state, b.n)
+		return r.FreeTiny(nil, b.addr, state, b.n)
 	}
 	if mheap.SlotState(state) != mheap.Live || !mheap.FreeSlot(state) {
 		return false

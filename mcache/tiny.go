@@ -93,18 +93,18 @@ func (s *Set) AllocTiny(own *Cache, n uintptr) (addr, rate uintptr, err error) {
 		c.tiny, t = t, c.tiny
 	}
 	s.leave(own, c)
-	s.closeTiny(t)
+	s.closeTiny(own, t)
 	return addr + left, 0, nil
 }
 
 // FreeTiny frees the tiny block of n bytes at addr, whose slot's state is at state. It tells
-// whether the block was live.
-func (s *Set) FreeTiny(addr, state, n uintptr) bool {
+// whether the block was live. own is the caller's own cache, or nil for its P's.
+func (s *Set) FreeTiny(own *Cache, addr, state, n uintptr) bool {
 	live, last := mheap.FreeTiny(state, addr%mheap.TinySlot)
 	if !live {
 		return false
 	}
-	c := s.Enter()
+	c := s.enter(own)
 	if c != &nobody {
 		c.bins[mheap.Tiny].requested -= n
 		c.tiny.frees++
@@ -112,22 +112,22 @@ func (s *Set) FreeTiny(addr, state, n uintptr) bool {
 		s.direct[mheap.Tiny].requested.Add(-n)
 		s.direct[mheap.Tiny].frees.Add(1)
 	}
-	s.Leave(c)
+	s.leave(own, c)
 	if last {
-		s.freeTinySlot(addr&^(mheap.TinySlot-1), state)
+		s.freeTinySlot(own, addr&^(mheap.TinySlot-1), state)
 	}
 	return true
 }
 
 // closeTiny ends the sharing out of the slot, if t has one.
-func (s *Set) closeTiny(t tinyBlock) {
+func (s *Set) closeTiny(own *Cache, t tinyBlock) {
 	if t.addr != 0 && mheap.CloseTiny(t.state) {
-		s.freeTinySlot(t.addr, t.state)
+		s.freeTinySlot(own, t.addr, t.state)
 	}
 }
 
 // freeTinySlot frees a slot whose blocks are all gone.
-func (s *Set) freeTinySlot(addr, state uintptr) {
+func (s *Set) freeTinySlot(own *Cache, addr, state uintptr) {
 	mheap.FreeSlot(state)
-	s.Free(nil, mheap.Tiny, addr, state, 0)
+	s.Free(own, mheap.Tiny, addr, state, 0)
 }

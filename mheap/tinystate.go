@@ -37,30 +37,30 @@ func AllocTiny(state, offset uintptr) {
 // CloseTiny ends the sharing out, and tells whether all blocks have been freed: then the caller
 // owns the slot.
 func CloseTiny(state uintptr) (done bool) {
-	return changeTiny(state, func(w uint32) (uint32, bool) { return w | 1<<byteShift(state+tinyClosed), true }) == tinyLast
+	for {
+		old := atomic.LoadUint32(stateWordAt(state))
+		closed := old | 1<<byteShift(state+tinyClosed)
+		if atomic.CompareAndSwapUint32(stateWordAt(state), old, closed) {
+			return tinyDone(closed, state)
+		}
+	}
 }
-
-// tinyChange is what came of a change to a tiny slot's word.
-type tinyChange uint8
-
-const (
-	tinyRefused tinyChange = iota
-	tinyMade
-	tinyLast // made, and now the slot is closed and all its blocks are freed
-)
 
 // FreeTiny frees the block at offset in the slot. It tells whether the block was live, and whether
 // the slot's last block is gone: then the caller owns the slot.
 func FreeTiny(state, offset uintptr) (live, done bool) {
-	if offset%tinyGrain != 0 {
-		return false, false
+	block := uint32(1) << (offset / tinyGrain)
+	for {
+		old := atomic.LoadUint32(stateWordAt(state))
+		blocks := tinyByte(old, state, tinyAllocated) &^ tinyByte(old, state, tinyFreed)
+		if blocks&block == 0 || offset%tinyGrain != 0 || tinyByte(old, state, 0) != uint32(Live) {
+			return false, false
+		}
+		freed := old | block<<byteShift(state+tinyFreed)
+		if atomic.CompareAndSwapUint32(stateWordAt(state), old, freed) {
+			return true, tinyDone(freed, state)
+		}
 	}
-	bit := uint32(1) << (offset / tinyGrain)
-	change := changeTiny(state, func(w uint32) (uint32, bool) {
-		mine := tinyByte(w, state, tinyAllocated)&^tinyByte(w, state, tinyFreed)&bit != 0
-		return w | bit<<byteShift(state+tinyFreed), mine && tinyByte(w, state, 0) == uint32(Live)
-	})
-	return change != tinyRefused, change == tinyLast
 }
 
 // TinyLive tells whether a live block begins at offset in the slot.
@@ -91,20 +91,9 @@ const tinyStride = 2
 
 func tinyByte(w uint32, state, i uintptr) uint32 { return w >> byteShift(state+i) & 0xff }
 
-func changeTiny(state uintptr, change func(uint32) (uint32, bool)) tinyChange {
-	for {
-		old := atomic.LoadUint32(stateWordAt(state))
-		w, ok := change(old)
-		if !ok {
-			return tinyRefused
-		}
-		if atomic.CompareAndSwapUint32(stateWordAt(state), old, w) {
-			if tinyByte(w, state, tinyClosed) == 1 && tinyByte(w, state, tinyFreed) == tinyByte(w, state, tinyAllocated) {
-				return tinyLast
-			}
-			return tinyMade
-		}
-	}
+// tinyDone tells whether a slot of such a word is closed and all its blocks are freed.
+func tinyDone(w uint32, state uintptr) bool {
+	return tinyByte(w, state, tinyClosed) == 1 && tinyByte(w, state, tinyFreed) == tinyByte(w, state, tinyAllocated)
 }
 
 // TinyBlock returns the block handed out last at or before offset in the slot: where it begins, how
