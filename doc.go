@@ -34,7 +34,7 @@
 //
 // internal/scavenge beside them knows when free memory should go, and no heap; internal/statpage how others
 // read of heaps, from a page that a goroutine writes when something has happened. heapz above them shows heaps
-// over HTTP, by what this package exports.
+// over HTTP, by what this package exports; spanheaptest fails tests that leave blocks behind.
 //
 // # The life of an allocation
 //

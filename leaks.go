@@ -207,7 +207,7 @@ func (r LeakReport) String() string {
 	if r.Exact {
 		kind = "exact"
 	}
-	fmt.Fprintf(&b, "%d blocks live, %d bytes (%s)\n", blocks, bytes, kind)
+	fmt.Fprintf(&b, "%s live, %d bytes (%s)\n", countBlocks(blocks), bytes, kind)
 	for _, l := range r.Leaks {
 		fmt.Fprintf(&b, "\n%v", l)
 	}
@@ -217,7 +217,7 @@ func (r LeakReport) String() string {
 // String returns the entry as text, a line for each frame behind the first.
 func (l Leak) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d blocks, %d bytes", l.Blocks, l.Bytes)
+	fmt.Fprintf(&b, "%s, %d bytes", countBlocks(l.Blocks), l.Bytes)
 	if l.NotSampled {
 		return b.String() + ", not sampled\n"
 	}

@@ -98,8 +98,8 @@ const inUseBytes = 3
 
 func writeSample(b *bufio.Writer, s pprofproto.Sample) {
 	v := s.Values
-	fmt.Fprintf(b, "\nin use: %d blocks, %d bytes, wasting %d; allocated: %d blocks, %d bytes;",
-		v[2], v[inUseBytes], v[4], v[0], v[1])
+	fmt.Fprintf(b, "\nin use: %s, %d bytes, wasting %d; allocated: %s, %d bytes;",
+		countBlocks(v[2]), v[inUseBytes], v[4], countBlocks(v[0]), v[1])
 	for _, l := range s.Labels {
 		if l.Key == "class" {
 			fmt.Fprintf(b, " class %s\n", l.Text)

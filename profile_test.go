@@ -59,7 +59,7 @@ func TestAProfileOfTheTimeBetween(t *testing.T) {
 	text.Reset()
 	require.NoError(t, spanheap.ReadProfileOf(h).WriteText(&text))
 	first, second, _ := strings.Cut(text.String(), "class large")
-	require.Contains(t, first, "in use: 1 blocks, 100000 bytes, wasting 6496; allocated: 1 blocks, 100000 bytes; ")
+	require.Contains(t, first, "in use: 1 block, 100000 bytes, wasting 6496; allocated: 1 block, 100000 bytes; ")
 	require.Contains(t, second, "in use: 6 blocks, 600 bytes, wasting 72; allocated: 10 blocks, 1000 bytes; class 9\n")
 	require.Contains(t, second, "spanheap_test.TestAProfileOfTheTimeBetween")
 

@@ -91,9 +91,9 @@ func rootAddress(root any) (uintptr, bool) {
 // String tells people what no root reaches: the sums, by class, and the blocks that are listed.
 func (u Unreached) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %s of %d bytes that no root reaches, beside %s that one does\n", u.Heap, liveBlocks(u.Blocks), u.Bytes, liveBlocks(u.Reached))
+	fmt.Fprintf(&b, "%s: %s of %d bytes that no root reaches, beside %s that one does\n", u.Heap, countBlocks(u.Blocks), u.Bytes, countBlocks(u.Reached))
 	for _, c := range u.Classes {
-		fmt.Fprintf(&b, "  class %s: %s of %d bytes\n", c.Class, liveBlocks(c.Blocks), c.Bytes)
+		fmt.Fprintf(&b, "  class %s: %s of %d bytes\n", c.Class, countBlocks(c.Blocks), c.Bytes)
 	}
 	for _, x := range u.Listed {
 		kind := "scan"
@@ -108,7 +108,8 @@ func (u Unreached) String() string {
 	return b.String()
 }
 
-func liveBlocks(n uint64) string {
+// countBlocks says so many blocks in words.
+func countBlocks[N int64 | uint64](n N) string {
 	if n == 1 {
 		return "1 block"
 	}

@@ -73,7 +73,7 @@ func TestTheProfilesChange(t *testing.T) {
 	w := httptest.NewRecorder()
 	handler.ServeHTTP(w, httptest.NewRequest("GET", heapz.Path+"heap?seconds=30&debug=1", nil))
 	require.Contains(t, w.Body.String(), "the heap profile's change in ")
-	require.Contains(t, w.Body.String(), "in use: 1 blocks, 777 bytes")
+	require.Contains(t, w.Body.String(), "in use: 1 block, 777 bytes")
 }
 
 // A client that goes away ends the wait, and gets nothing.

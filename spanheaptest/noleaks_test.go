@@ -55,7 +55,7 @@ func TestNoLeaksFailsWhereABlockLives(t *testing.T) {
 		require.Equal(t, before, spanheap.ProfileRate())
 		require.Len(t, failures, 1)
 		require.Contains(t, failures[0], "leaky leaks")
-		require.Contains(t, failures[0], "1 blocks live, 100 bytes (exact)")
+		require.Contains(t, failures[0], "1 block live, 100 bytes (exact)")
 		require.Contains(t, failures[0], "spanheaptest_test.leak")
 	}
 }
