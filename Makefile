@@ -40,6 +40,8 @@ fuzz: ## fuzz each target for FUZZTIME (60s)
 		echo "$$said"; \
 		case $$failed,"$$said" in 0,*) ;; *"Failing input"*) exit 1 ;; *"context deadline exceeded"*) ;; *) exit 1 ;; esac; \
 	done
+model: ## check the models of the lock-free parts, with spin and a C compiler
+	model/check.sh
 soak: ## let random everything happen to a heap for SOAK (1h), and check it each second
 	go test -tags spanheap_soak -count=1 -run '^TestSoak$$' -timeout 0 -v . -soak $(SOAK) -soak.json
 bench: ## run the benchmarks beside other allocators and write bench/results
@@ -60,4 +62,4 @@ lint: ## vet for every system, and check the formatting
 	@go vet -tags spanheap_soak .
 cover: ## show how much of the code the tests reach
 	go test -coverpkg ./... -coverprofile cover.out ./... && go tool cover -func cover.out | tail -n 1
-.PHONY: help build test race portable debug sampled test-386 test-js test-arm64 test-s390x test-wasip1 fuzz soak bench bench-short bench-guard gen lint cover shots pictures
+.PHONY: help build test race portable debug sampled model test-386 test-js test-arm64 test-s390x test-wasip1 fuzz soak bench bench-short bench-guard gen lint cover shots pictures

@@ -157,8 +157,9 @@ func (h *Heap) noteChecked(p, n uintptr, class mheap.SpanClass, length uintptr) 
 	x.born = t.clock()
 	t.of[p] = x
 	t.mu.Unlock()
-	state, _ := mheap.EntryOf(p).Slot(p)
-	mheap.SetSlotState(state, mheap.Noted)
+	if state, _ := mheap.EntryOf(p).Slot(p); !mheap.NoteSlot(state) {
+		t.end(p)
+	}
 }
 
 // freeChecked is free for the block at p, which was seen allocated. Whoever finds the block freed finds it in the

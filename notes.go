@@ -68,8 +68,9 @@ func (h *Heap) noteSized(p, n, rate uintptr, born time.Duration, allocated bool)
 	x.sample.begin(n, usable, allocated)
 	t.of[p] = x
 	t.mu.Unlock()
-	state, _ := e.Slot(p)
-	mheap.SetSlotState(state, mheap.Noted)
+	if state, _ := e.Slot(p); !mheap.NoteSlot(state) {
+		t.end(p)
+	}
 }
 
 // hold makes an allocated state Held. It tells what the state was, and whether the caller was the one who

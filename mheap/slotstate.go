@@ -15,8 +15,9 @@ import (
 //	        a note of the block
 //
 // Any value below Live is InSpan, any between Live and Noted Held, any above Noted is Noted. A block is
-// Noted from the start or never: the store of Live is followed by that of Noted before the caller has it.
-// What frees Live blocks only, the fast paths, leaves Noted ones to what looks for the note. Of all who free one block at the same moment
+// Noted from the start or never: before its caller has it a compare-and-swap makes it Noted, which fails when
+// a free came in between that was meant for the block before. What frees Live blocks only, the fast paths,
+// leaves Noted ones to what looks for the note. Of all who free one block at the same moment
 // exactly one sees the byte go from Live to Live+1. The others' adds, and that of one who saw the
 // block Live and was overtaken by all that became of it, leave a Held or InSpan byte what it is; the
 // next store sets it right. Stores are plain: only the slot's owner stores, and owning it passes on
@@ -47,6 +48,21 @@ func SetSlotState(p uintptr, state uint8) { *byteAt(p) = state }
 func FreeSlot(p uintptr) bool {
 	shift := byteShift(p)
 	return uint8(atomic.AddUint32(stateWordAt(p), 1<<shift)>>shift) == Held
+}
+
+// NoteSlot makes the state at p, of a block that no caller has yet, Noted. It tells whether the block is
+// still allocated: who frees the block twice that lay there before may have freed this one.
+func NoteSlot(p uintptr) bool {
+	word, shift := stateWordAt(p), byteShift(p)
+	for {
+		old := atomic.LoadUint32(word)
+		if !Allocated(uint8(old >> shift)) {
+			return false
+		}
+		if atomic.CompareAndSwapUint32(word, old, old&^(0xff<<shift)|uint32(Noted)<<shift) {
+			return true
+		}
+	}
 }
 
 // FreeNoted makes the state at p Held if it is Noted, and tells whether it was.

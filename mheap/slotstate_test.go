@@ -186,3 +186,27 @@ func TestOneOfManyFreesANotedSlot(t *testing.T) {
 	require.False(t, mheap.FreeNoted(base+3), "live, not noted")
 	require.Equal(t, "live", what(base+3))
 }
+
+// TestABlockIsNotedOrFreed: a free that comes before the note wins; the note does not make the slot anyone's again.
+func TestABlockIsNotedOrFreed(t *testing.T) {
+	base := states(t, 64)
+	var freed, noted atomic.Bool
+	inStep(2, 20_000, func(int) {
+		mheap.SetSlotState(base+1, mheap.Live)
+	}, func(g, _ int) {
+		if g == 0 {
+			noted.Store(mheap.NoteSlot(base + 1))
+		} else if mheap.SlotState(base+1) == mheap.Live {
+			freed.Store(mheap.FreeSlot(base + 1))
+		} else {
+			freed.Store(false)
+		}
+	}, func(int) {
+		require.NotEqual(t, freed.Load(), noted.Load())
+		if noted.Load() {
+			require.GreaterOrEqual(t, mheap.SlotState(base+1), mheap.Noted)
+		} else {
+			require.Equal(t, "held", what(base+1))
+		}
+	})
+}
