@@ -357,7 +357,7 @@ func TestCrashesByFaults(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out, errs bytes.Buffer
-			cmd := exec.Command(os.Args[0])
+			cmd := again()
 			cmd.Env = append(os.Environ(), childVariable+"="+name)
 			cmd.Stdout, cmd.Stderr = &out, &errs
 			var exit *exec.ExitError
