@@ -44,7 +44,7 @@ func traced() {
 }
 
 func childCommand(name, debug string) *exec.Cmd {
-	cmd := exec.Command(os.Args[0])
+	cmd := again()
 	cmd.Env = append(os.Environ(), childVariable+"="+name, "SPANHEAPDEBUG="+debug)
 	return cmd
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"runtime"
 	"runtime/debug"
 	"strings"
 	"sync"
@@ -352,12 +353,12 @@ func init() {
 func TestCrashesByFaults(t *testing.T) {
 	for name, want := range map[string]string{
 		"fault without a report": `^unexpected fault address ADDR\nfatal error: fault\n`,
-		"fault with a report": `(?s)^panic: .*panic: .*spanheap: use after free: address ADDR, 5 bytes into the block BLOCK\+64 of crashing\n` +
+		"fault with a report": `(?s)^panic: .*panic: .*spanheap: use after free: address ADDR, PLACE the block BLOCK\+64 of crashing\n` +
 			`\s*accessed by\n.*\s*allocated by\n.*\s*freed by\n`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out, errs bytes.Buffer
-			cmd := exec.Command(os.Args[0])
+			cmd := again()
 			cmd.Env = append(os.Environ(), childVariable+"="+name)
 			cmd.Stdout, cmd.Stderr = &out, &errs
 			var exit *exec.ExitError
@@ -366,7 +367,14 @@ func TestCrashesByFaults(t *testing.T) {
 			var block uintptr
 			_, err := fmt.Sscanf(out.String(), "%v", &block)
 			require.NoError(t, err)
-			line := strings.NewReplacer("ADDR", fmt.Sprintf("%#x", block+5), "BLOCK", fmt.Sprintf("%#x", block)).Replace(want)
+			addr, place := block+5, "5 bytes into"
+			if runtime.GOARCH == "s390x" { // the processor names the page of a fault only
+				addr = block &^ (4<<10 - 1)
+				if place = "0 bytes into"; addr < block {
+					place = fmt.Sprintf("%d bytes before", block-addr)
+				}
+			}
+			line := strings.NewReplacer("ADDR", fmt.Sprintf("%#x", addr), "PLACE", place, "BLOCK", fmt.Sprintf("%#x", block)).Replace(want)
 			require.Regexp(t, regexp.MustCompile(line), errs.String())
 		})
 	}

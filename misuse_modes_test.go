@@ -7,7 +7,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"runtime"
@@ -92,7 +91,7 @@ type verdict struct {
 // try runs a program in a mode.
 func try(t *testing.T, program, mode string) verdict {
 	var out, errs bytes.Buffer
-	cmd := exec.Command(os.Args[0])
+	cmd := again()
 	check := "check=" + strings.Replace(mode, "off", "0", 1)
 	cmd.Env = append(os.Environ(), childVariable+"="+program, "SPANHEAPDEBUG="+check)
 	cmd.Stdout, cmd.Stderr = &out, &errs
