@@ -50,6 +50,8 @@ bench: ## run the benchmarks beside other allocators and write bench/results
 	cd bench && go run ./cmd/spanbench $(if $(wildcard ../shared/traces),-traces ../../shared/traces)
 bench-short: ## run the benchmarks in short
 	cd bench && go run ./cmd/spanbench -short
+test-diff: ## vet and test memstat-diff, a module of its own
+	cd cmd/memstat-diff && go vet ./... && go test ./...
 bench-guard: ## fail if a lock has come upon the fast path
 	cd bench && go vet ./... && go test ./... && go run ./cmd/spanbench -guard
 gen: ## write the size-class tables
@@ -66,4 +68,4 @@ compile-tests: ## compile and link all programs and the library's tests for othe
 	@for os in $(FOREIGN); do echo "link $$os"; GOOS=$${os%/*} GOARCH=$${os#*/} go test -vet=off -run '^$$' -exec true $(LIBRARY) ./cmd/... >/dev/null || exit 1; done
 cover: ## show how much of the code the tests reach
 	go test -coverpkg ./... -coverprofile cover.out ./... && go tool cover -func cover.out | tail -n 1
-.PHONY: help build test race portable debug sampled model test-386 test-js test-arm64 test-s390x test-wasip1 fuzz soak bench bench-short bench-guard gen lint compile-tests cover shots pictures
+.PHONY: help build test race portable debug sampled model test-diff test-386 test-js test-arm64 test-s390x test-wasip1 fuzz soak bench bench-short bench-guard gen lint compile-tests cover shots pictures

@@ -44,7 +44,7 @@ type command struct {
 type action func(s streams, args []string) error
 
 func commands() []command {
-	return []command{demoCommand, psCommand, reportCommand, topCommand, spansCommand, recordCommand, plotCommand, classesCommand, wasteCommand, replayCommand}
+	return []command{demoCommand, psCommand, reportCommand, topCommand, spansCommand, recordCommand, plotCommand, profileCommand, diffCommand, classesCommand, wasteCommand, replayCommand}
 }
 
 // errUsage marks the errors that are the caller's mistake.
@@ -123,10 +123,19 @@ func find(name string) (command, error) {
 	return command{}, usagef("no command %q", name)
 }
 
+// exitCode is the error of a program that was run and has said itself what went wrong.
+type exitCode int
+
+func (c exitCode) Error() string { return fmt.Sprintf("exit code %d", int(c)) }
+
 // conclude tells what the command came to, and returns the exit code.
 func conclude(s streams, name string, err error) int {
 	if err == nil {
 		return exitOK
+	}
+	var said exitCode
+	if errors.As(err, &said) {
+		return int(said)
 	}
 	title := strings.TrimSpace("memstat " + name)
 	for line := range strings.Lines(err.Error()) {
