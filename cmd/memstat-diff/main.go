@@ -28,6 +28,9 @@ const usage = `usage: memstat-diff [-by TYPE] [-n N] [-json] [-o FILE] BEFORE AF
 Prints the call sites between whose samples in two heap profiles, files as spanheap.WriteHeapProfile and
 net/http/pprof write them, the difference is largest, as far as they are sampled.
 
+-json writes the two files (before, after), the order (by), the whole difference by sample type (total), and for each
+call site (sites) where it is (function, file, line), the stack of its largest sample, callers last, and its values.
+
 `
 
 type options struct {

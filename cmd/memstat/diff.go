@@ -20,7 +20,10 @@ var diffCommand = command{
 whose profile is fetched.
 
 It is done by memstat-diff, a program of its own, for it needs what spanheap does not: beside memstat or in PATH, where
-go install ` + differ + `@latest puts it, or built on the spot in a checkout of spanheap.`,
+go install ` + differ + `@latest puts it, or built on the spot in a checkout of spanheap.
+
+-json writes the two files (before, after), the order (by), the whole difference by sample type (total), and for each
+call site (sites) where it is (function, file, line), the stack of its largest sample, callers last, and its values.`,
 	setup: func(flags *flag.FlagSet) action {
 		by := flags.String("by", "inuse_space", "order by the difference in this sample `TYPE`: inuse_space, inuse_objects, waste_space, alloc_space, alloc_objects")
 		rows := flags.Int("n", 20, "`N` call sites at most; 0 for all")

@@ -132,17 +132,6 @@ memstat record, a line for what it is of, and one for each look
                   waste is rounding, tails and free slots
   profile         the file with the heap profile of that moment, if there is one
 
-memstat diff -json
-
-  before, after   the profiles' files
-  by              the sample type that orders the sites
-  total           the difference of all samples, by sample type
-  sites           an object for each call site with a difference, up to -n:
-    function, file, line
-                  where
-    stack         of its largest sample, callers last
-    values        the difference there, by sample type
-
 memstat plot -json
 
   target          as above
