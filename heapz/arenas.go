@@ -39,13 +39,29 @@ func arenas(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	tables := []HeapArenas{}
-	type section struct {
-		HeapArenas
-		Figures   []figure
-		CellBytes uint64
+	tables, body := mapOf(heaps)
+	if asJSON {
+		return showJSON(w, tables)
 	}
-	sections := []section{}
+	return show(w, q, "arenas", "Arenas", body)
+}
+
+// arenasBody is the map of heaps' arenas, a section for each heap.
+type arenasBody struct {
+	Heaps  []arenasSection
+	Legend []legend
+	Arena  uint64
+}
+
+type arenasSection struct {
+	HeapArenas
+	Figures   []figure
+	CellBytes uint64
+}
+
+// mapOf returns the heaps' arenas, as figures and as drawings.
+func mapOf(heaps []*spanheap.Heap) (tables []HeapArenas, body arenasBody) {
+	tables, body = []HeapArenas{}, arenasBody{Legend: mapLegend, Arena: spanheap.ArenaBytes}
 	for _, h := range heaps {
 		m := newArenaMap(h.Stats().Arenas)
 		t := HeapArenas{ID: h.ID(), Name: h.Name(), Arenas: []ArenaUse{}}
@@ -54,16 +70,9 @@ func arenas(w http.ResponseWriter, r *http.Request) error {
 			m.add(s)
 		}
 		tables = append(tables, t)
-		sections = append(sections, section{t, m.figures(t.Arenas), m.cellBytes})
+		body.Heaps = append(body.Heaps, arenasSection{t, m.figures(t.Arenas), m.cellBytes})
 	}
-	if asJSON {
-		return showJSON(w, tables)
-	}
-	return show(w, q, "arenas", "Arenas", struct {
-		Heaps  []section
-		Legend []legend
-		Arena  uint64
-	}{sections, mapLegend, spanheap.ArenaBytes})
+	return tables, body
 }
 
 // add counts the stretch, which may reach over several arenas.

@@ -59,6 +59,12 @@ var functions = template.FuncMap{
 	"percent": percent,
 	"sum":     func(a, b uint64) uint64 { return a + b },
 
+	"signed": func(n int64) string {
+		if n < 0 {
+			return "−" + size(uint64(-n))
+		}
+		return size(uint64(n))
+	},
 	"unsigned": func(n int64) uint64 { return uint64(n) },
 	"plural":   plural,
 	"tab":      newTab,

@@ -4,6 +4,7 @@
 //	/classes     the size classes in use
 //	/spans       how full the spans of each class are, and how the free pages lie
 //	/arenas      a map of the address space
+//	/report      all of that, and who allocated what lives, as one page to keep; memstat html fetches it
 //	/heap        the heap profile, for go tool pprof; ?seconds=N its change in N seconds, ?debug=1 as text
 //	/stats       spanheap.Stats of every heap, as JSON
 //	/metrics     the metrics of every heap, in the text format of Prometheus
@@ -46,7 +47,7 @@ func newHandler(sleep func(context.Context, time.Duration) error) http.Handler {
 	mux := http.NewServeMux()
 	get := func(name string, p page) { mux.Handle("GET "+Path+name, p) }
 	get("{$}", overview)
-	for name, table := range map[string]page{"classes": classes, "spans": spans, "arenas": arenas} {
+	for name, table := range map[string]page{"classes": classes, "spans": spans, "arenas": arenas, "report": reportPage} {
 		get(name, table)
 		get(name+".json", table)
 	}

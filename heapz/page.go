@@ -55,6 +55,7 @@ type document struct {
 	PID     int
 	Go      string
 	Time    time.Time
+	Alone   bool // a page that is kept as a file, without links to the others
 	Style   template.CSS
 	Body    any
 }

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -188,6 +189,21 @@ func requireReconciled(t *testing.T, r reconciliation) {
 	t.Helper()
 	require.Positive(t, r.RSS)
 	require.Equal(t, r.RSS, r.GoLive+r.GoOverhead+r.backed()+r.Files+r.Other-r.NotResident)
+}
+
+func TestAReportOfAProcessIsKept(t *testing.T) {
+	p := attach(t)
+	p.stop(t)
+	file := filepath.Join(t.TempDir(), "report.html")
+	require.Regexp(t, ` KiB in `, succeed(t, "", "html", p.pid, "-o", file))
+	page, err := os.ReadFile(file)
+	require.NoError(t, err)
+	for _, text := range []string{
+		"process " + p.pid, ">cache <small>sessions</small></th>", ">index</th>",
+		fmt.Sprintf(`<data value="%d">`, attachedLive), "spanheap: live", "= resident", "by the handlers of package heapz alone", "</html>",
+	} {
+		require.Contains(t, string(page), text)
+	}
 }
 
 func TestWhatCannotBeAttachedTo(t *testing.T) {

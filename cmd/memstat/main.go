@@ -44,7 +44,7 @@ type command struct {
 type action func(s streams, args []string) error
 
 func commands() []command {
-	return []command{demoCommand, psCommand, reportCommand, topCommand, spansCommand, recordCommand, plotCommand, profileCommand, diffCommand, classesCommand, wasteCommand, replayCommand}
+	return []command{demoCommand, psCommand, reportCommand, topCommand, spansCommand, recordCommand, plotCommand, profileCommand, diffCommand, htmlCommand, classesCommand, wasteCommand, replayCommand}
 }
 
 // errUsage marks the errors that are the caller's mistake.

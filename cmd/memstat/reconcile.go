@@ -74,28 +74,52 @@ func (r *reconciliation) backed() uint64 {
 	return r.Live + r.Rounding + r.SpanTail + r.FreeSlots + r.FreePages + r.Metadata
 }
 
-func (r *reconciliation) write(b *bytes.Buffer, swapped uint64) {
-	t := newTable(b, len("+ spanheap: free slots"))
-	t.row("", "bytes", "", "of resident")
-	line := func(name string, bytes uint64, phrase string) {
-		t.rowWith(phrase, name, count(bytes), size(bytes), percent(bytes, r.RSS))
-	}
-	line("  Go heap", r.GoLive, "objects, dead ones not yet swept among them")
-	line("+ Go's overhead", r.GoOverhead, "free and unused parts of its heap, stacks, its own records")
-	line("+ spanheap: live", r.Live, "what callers asked for")
-	line("+ spanheap: rounding", r.Rounding, "slots of live blocks, less what was asked for")
-	line("+ spanheap: tails", r.SpanTail, "ends of spans too short for a slot")
-	line("+ spanheap: free slots", r.FreeSlots, "in the hands of Ps, and of spans")
-	line("+ spanheap: free pages", r.FreePages, "backed, in no span")
-	line("+ spanheap: metadata", r.Metadata, "span records, slot states, page maps, caches")
-	line("+ files", r.Files, "the program, libraries, shared memory")
-	line("+ everything else", r.Other, "cgo, mappings of the program's own")
+// residentPart is a summand of what is resident.
+type residentPart struct {
+	Name, Phrase string
+	Bytes        int64
+}
+
+// parts returns what makes up the resident memory; the last is less than nothing.
+func (r *reconciliation) parts(swapped uint64) []residentPart {
 	phrase := "counted above, and never written"
 	if swapped > 0 {
 		phrase = fmt.Sprintf("counted above, never written or swapped out: %s are", size(swapped))
 	}
-	line("- not resident", r.NotResident, phrase)
-	line("= resident", r.RSS, "in memory, as the kernel says")
+	return []residentPart{
+		{"Go heap", "objects, dead ones not yet swept among them", int64(r.GoLive)},
+		{"Go's overhead", "free and unused parts of its heap, stacks, its own records", int64(r.GoOverhead)},
+		{"spanheap: live", "what callers asked for", int64(r.Live)},
+		{"spanheap: rounding", "slots of live blocks, less what was asked for", int64(r.Rounding)},
+		{"spanheap: tails", "ends of spans too short for a slot", int64(r.SpanTail)},
+		{"spanheap: free slots", "in the hands of Ps, and of spans", int64(r.FreeSlots)},
+		{"spanheap: free pages", "backed, in no span", int64(r.FreePages)},
+		{"spanheap: metadata", "span records, slot states, page maps, caches", int64(r.Metadata)},
+		{"files", "the program, libraries, shared memory", int64(r.Files)},
+		{"everything else", "cgo, mappings of the program's own", int64(r.Other)},
+		{"not resident", phrase, -int64(r.NotResident)},
+	}
+}
+
+func (r *reconciliation) write(b *bytes.Buffer, swapped uint64) {
+	t := newTable(b, len("+ spanheap: free slots"))
+	t.row("", "bytes", "", "of resident")
+	line := func(sign string, p residentPart) {
+		bytes := uint64(max(p.Bytes, -p.Bytes))
+		t.rowWith(p.Phrase, sign+" "+p.Name, count(bytes), size(bytes), percent(bytes, r.RSS))
+	}
+	parts := r.parts(swapped)
+	for i, p := range parts {
+		switch i {
+		case 0:
+			line(" ", p)
+		case len(parts) - 1:
+			line("-", p)
+		default:
+			line("+", p)
+		}
+	}
+	line("=", residentPart{"resident", "in memory, as the kernel says", int64(r.RSS)})
 	t.flush()
 }
 

@@ -61,6 +61,25 @@ func TestHandlersAreRead(t *testing.T) {
 	}
 }
 
+// The page that is kept is the handlers' own.
+func TestReportsOfHandlersAreKept(t *testing.T) {
+	server := httptest.NewServer(heapz.Handler())
+	defer server.Close()
+	heap, err := spanheap.NewHeap(spanheap.Options{Name: "kept"})
+	require.NoError(t, err)
+	defer heap.Close()
+	_, err = heap.Alloc(1000)
+	require.NoError(t, err)
+	page := succeed(t, "", "html", server.URL, "-o", "-")
+	require.Contains(t, page, "</html>")
+	require.Contains(t, page, ">kept</th>")
+	require.Contains(t, page, `class="map"`)
+	for _, wrong := range [][]string{{server.URL}, {"-o", "x"}, {"-o", "x", "a process"}} {
+		code, _, stderr := memstat("", append([]string{"html"}, wrong...)...)
+		require.Equal(t, exitUsage, code, stderr)
+	}
+}
+
 func TestTheHandlersOfHeapzAreRead(t *testing.T) {
 	server := httptest.NewServer(heapz.Handler())
 	defer server.Close()

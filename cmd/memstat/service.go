@@ -57,11 +57,7 @@ func (s *service) serve() error {
 func (s *service) take(requests chan<- request) error {
 	b := s.builder(1)
 	for range s.requests {
-		requests <- request{
-			head: b.zeroed(112),
-			key:  b.block(3, 40),
-			body: b.block(64, 16<<10),
-		}
+		requests <- s.receive(b)
 		if b.err != nil {
 			return b.err
 		}
@@ -88,22 +84,42 @@ func (s *service) answerAll(requests <-chan request) error {
 
 // answer makes the n-th answer in a buffer that grows, and remembers some of what it has learnt.
 func (s *service) answer(b *builder, r request, n int) {
-	buffer := b.block(256, 512)
+	buffer := b.keep(s.heap.AllocUninit(b.between(256, 512)))
 	for grown := b.between(512, 48<<10); len(buffer) < grown && b.err == nil; {
-		buffer = b.realloc(buffer, 2*len(buffer))
+		buffer = b.keep(s.heap.Realloc(buffer, 2*len(buffer)))
 	}
 	if n%2 == 0 {
 		place := &s.sessions[n/2%len(s.sessions)]
 		s.end(*place)
-		*place = session{record: b.zeroed(208), user: b.block(4, 32), profile: b.block(100, 4<<10)}
+		*place = s.learn(b)
 	}
 	if n%20 == 0 {
 		place := &s.documents[n/20%len(s.documents)]
 		s.heap.Free(*place)
-		*place = b.block(1<<10, 96<<10)
+		*place = s.document(b)
 	}
 	s.heap.Free(buffer)
 	s.done(r)
+}
+
+func (s *service) receive(b *builder) request {
+	return request{
+		head: b.keep(s.heap.Alloc(112)),
+		key:  b.keep(s.heap.AllocUninit(b.between(3, 40))),
+		body: b.keep(s.heap.AllocUninit(b.between(64, 16<<10))),
+	}
+}
+
+func (s *service) learn(b *builder) session {
+	return session{
+		record:  b.keep(s.heap.Alloc(208)),
+		user:    b.keep(s.heap.AllocUninit(b.between(4, 32))),
+		profile: b.keep(s.heap.AllocUninit(b.between(100, 4<<10))),
+	}
+}
+
+func (s *service) document(b *builder) []byte {
+	return b.keep(s.heap.AllocUninit(b.between(1<<10, 96<<10)))
 }
 
 // calmDown ends the requests in flight, three sessions of four, drawn at random, and all but every
@@ -137,15 +153,14 @@ func (s *service) end(v session) {
 	s.heap.Free(v.profile)
 }
 
-// A builder makes one goroutine's blocks. After the first error it makes none.
+// A builder draws the sizes of one goroutine's blocks, and keeps the first error.
 type builder struct {
-	heap *spanheap.Heap
-	rng  *rand.Rand
-	err  error
+	rng *rand.Rand
+	err error
 }
 
 func (s *service) builder(seed uint64) *builder {
-	return &builder{heap: s.heap, rng: rand.New(rand.NewPCG(seed, 0))}
+	return &builder{rng: rand.New(rand.NewPCG(seed, 0))}
 }
 
 // between returns a size from low to below high, small ones more likely.
@@ -155,14 +170,6 @@ func (b *builder) between(low, high int) int {
 	}
 	return low + b.rng.IntN(min(low, high-low))
 }
-
-func (b *builder) block(low, high int) []byte {
-	return b.keep(b.heap.AllocUninit(b.between(low, high)))
-}
-
-func (b *builder) zeroed(size int) []byte { return b.keep(b.heap.Alloc(size)) }
-
-func (b *builder) realloc(old []byte, size int) []byte { return b.keep(b.heap.Realloc(old, size)) }
 
 // keep touches the block, as its user would.
 func (b *builder) keep(block []byte, err error) []byte {

@@ -29,6 +29,7 @@ var shots = []shot{
 	{"spans", "spans?heap=calm", 1200, false, false}, {"spans-phone", "spans?heap=calm", 375, true, false},
 	{"arenas", "arenas", 1200, false, true}, {"arenas-phone", "arenas", 375, false, false},
 	{"arenas-dark", "arenas", 1200, true, false},
+	{"report", "report", 1200, false, false}, {"report-phone", "report", 375, true, false},
 }
 
 func main() {
@@ -85,5 +86,5 @@ func run(out string, docs bool) error {
 		}
 		fmt.Println(file)
 	}
-	return nil
+	return reportAndFlames(b, site, scratch, out)
 }
