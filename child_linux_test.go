@@ -20,11 +20,30 @@ import (
 func init() {
 	children["few mappings"] = child{fewMappings, ""}
 	children["little address space"] = child{littleAddressSpace, ""}
+	children["resident as Stats say"] = child{residentAsStatsSay, ""}
 }
 
 // mappings returns how many mappings the process has.
 func mappings() int {
 	return bytes.Count(must(os.ReadFile("/proc/self/maps")), []byte("\n"))
+}
+
+// residentAsStatsSay has the only heap, so that no mapping is another's too. What was never written has no memory.
+func residentAsStatsSay() {
+	const size, slack = 20 << 20, 1 << 20
+	h := must(spanheap.NewHeap(spanheap.Options{Scavenge: spanheap.Never()}))
+	b := must(h.Alloc(size))
+	for i := 0; i < size/2; i += 4096 {
+		b[i] = 1
+	}
+	if v := must(h.SystemView()); v.Resident < size/2 || v.Resident > size/2+slack || v.Resident > h.Stats().Backed {
+		panic(fmt.Sprintf("half of %d bytes were written, %d are resident", size, v.Resident))
+	}
+	h.Free(b)
+	h.Release(size)
+	if v := must(h.SystemView()); v.Resident > h.Stats().Backed {
+		panic(fmt.Sprintf("%d bytes are resident, %d backed", v.Resident, h.Stats().Backed))
+	}
 }
 
 // fewMappings churns through 4 GiB of blocks of all sizes, which are allocated, moved, shortened, freed and

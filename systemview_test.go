@@ -44,14 +44,11 @@ func TestTheSystemSaysWhatStatsSay(t *testing.T) {
 	if !goMemory {
 		require.InDelta(t, s.Mapped, v.Mapped, chunks)
 		require.InDelta(t, s.Untouched, v.Untouched, chunks)
-		require.LessOrEqual(t, v.Resident, s.Backed+chunks)
-		require.Less(t, v.Resident, uint64(len(b)/2+len(b)/4), "what was never written has no memory")
 	}
 
 	h.Free(b)
 	h.Release(everything)
 	if v, _ = view(t, h); !goMemory {
-		require.LessOrEqual(t, v.Resident, h.Stats().Backed+chunks)
 		require.InDelta(t, s.Mapped, v.Mapped, chunks)
 	}
 	require.NoError(t, h.Close())
