@@ -29,6 +29,7 @@ func TestCallSitesAreThoseOfTheProfile(t *testing.T) {
 	require.Equal(t, []int64{0, 0, -1, -20_000, -480}, figuresOf(change[0]))
 	h.Free(a)
 	require.Empty(t, spanheap.ReadProfileOf().CallSites())
+	closeEmpty(t, h)
 }
 
 func figuresOf(s spanheap.CallSite) []int64 {
