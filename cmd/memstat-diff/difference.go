@@ -143,8 +143,15 @@ func frames(s *profile.Sample) (stack []frame) {
 	return stack
 }
 
-// writeProfile writes the difference to a file, whole or not at all.
+// writeProfile writes the difference to a file, whole or not at all. A link stays one, and what is no regular file,
+// as a pipe or a device, is written to and never replaced.
 func (d *difference) writeProfile(name string) error {
+	if real, err := filepath.EvalSymlinks(name); err == nil {
+		name = real
+	}
+	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
+		return d.writeInto(name)
+	}
 	file, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".*")
 	if err != nil {
 		return err
@@ -154,8 +161,24 @@ func (d *difference) writeProfile(name string) error {
 	if err := d.profile.Write(file); err != nil {
 		return err
 	}
+	if err := file.Chmod(0o644); err != nil {
+		return err
+	}
 	if err := file.Close(); err != nil {
 		return err
 	}
 	return os.Rename(file.Name(), name)
+}
+
+// writeInto writes the difference to what is there already.
+func (d *difference) writeInto(name string) error {
+	file, err := os.OpenFile(name, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	if err := d.profile.Write(file); err != nil {
+		return err
+	}
+	return file.Close()
 }

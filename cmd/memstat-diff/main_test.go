@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"testing"
 
 	"github.com/google/pprof/profile"
@@ -94,6 +95,43 @@ func TestTheSameAsJSON(t *testing.T) {
 	require.Equal(t, "main.session", got.Sites[0].Function)
 	require.Equal(t, []string{"main.session session.go:7"}, got.Sites[0].Stack)
 	require.EqualValues(t, -1000, got.Sites[1].Values["inuse_space"])
+}
+
+// The library's own profiles, of a service with two call sites, of which one grows.
+func TestTheLibrarysProfilesAreCompared(t *testing.T) {
+	folder := t.TempDir()
+	service := exec.Command("go", "-C", filepath.Join("..", ".."), "run", filepath.Join("cmd", "memstat-diff", "testdata", "service", "main.go"), folder)
+	said, err := service.CombinedOutput()
+	require.NoError(t, err, string(said))
+	before, after, delta := filepath.Join(folder, "before"), filepath.Join(folder, "after"), filepath.Join(folder, "delta")
+	code, out, errs := diff("-o", delta, before, after)
+	require.Zero(t, code, errs)
+	require.Regexp(t, `alloc_space   call site\n +\+488 KiB +\+500 .* main.openSession main.go:\d+\n.* all\n$`, out)
+	top, err := exec.Command("go", "tool", "pprof", "-top", "-unit=B", delta).CombinedOutput()
+	require.NoError(t, err, string(top))
+	require.Regexp(t, `500000B .* main.openSession`, string(top))
+	require.NotContains(t, string(top), "fillIndex")
+}
+
+// A link stays one; what it leads to may be read as any file that a program writes.
+func TestALinkIsNotReplaced(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		return // making links needs a privilege
+	}
+	whole := written(t, "whole", types, map[string]int64{"main.index": 1000})
+	delta := filepath.Join(t.TempDir(), "delta")
+	link := filepath.Join(t.TempDir(), "link")
+	require.NoError(t, os.WriteFile(delta, nil, 0o666))
+	require.NoError(t, os.Symlink(delta, link))
+	code, _, errs := diff("-o", link, whole, whole)
+	require.Zero(t, code, errs)
+	info, err := os.Lstat(link)
+	require.NoError(t, err)
+	require.Equal(t, os.ModeSymlink, info.Mode().Type())
+	info, err = os.Stat(delta)
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o644), info.Mode())
+	require.NotZero(t, info.Size())
 }
 
 // The difference is a profile that Go's own tool reads.

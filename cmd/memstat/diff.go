@@ -78,7 +78,7 @@ func profileFile(arg, folder string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	profile, err := r.profile(0)
+	profile, _, err := r.profile(0)
 	if err != nil {
 		return "", err
 	}

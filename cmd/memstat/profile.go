@@ -37,7 +37,7 @@ TARGET is http://HOST:PORT or unix:PATH, where a process serves the handlers of 
 			if err != nil {
 				return err
 			}
-			profile, err := r.profile(*seconds)
+			profile, samples, err := r.profile(*seconds)
 			if err != nil {
 				return err
 			}
@@ -48,7 +48,7 @@ TARGET is http://HOST:PORT or unix:PATH, where a process serves the handlers of 
 			if err := writeWhole(*name, profile); err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(s.out, "%s in %s; go tool pprof -http=: %[2]s shows it\n", size(uint64(len(profile))), *name)
+			_, err = fmt.Fprintf(s.out, "%s, %s, in %s; go tool pprof -http=: %[3]s shows it\n", plural(uint64(samples), "sample", "samples"), size(uint64(len(profile))), *name)
 			return err
 		}
 	},
@@ -65,19 +65,33 @@ func profiled(t target) (*remote, error) {
 	return nil, usagef("this target has no profile")
 }
 
-// profile returns the profile of what lives, or of what comes and goes within so many seconds.
-func (r *remote) profile(seconds int) ([]byte, error) {
-	if seconds == 0 {
-		return r.get("heap")
+// profile returns the profile of what lives, or of what comes and goes within so many seconds, and the
+// number of its samples. An answer that is no profile is an error.
+func (r *remote) profile(seconds int) (profile []byte, samples int, err error) {
+	page, patient := "heap", *r
+	if seconds > 0 {
+		client := *r.client
+		client.Timeout += time.Duration(seconds) * time.Second
+		page, patient.client = fmt.Sprintf("heap?seconds=%d", seconds), &client
 	}
-	patient, client := *r, *r.client
-	client.Timeout += time.Duration(seconds) * time.Second
-	patient.client = &client
-	return patient.get(fmt.Sprintf("heap?seconds=%d", seconds))
+	if profile, err = patient.get(page); err != nil {
+		return nil, 0, err
+	}
+	if samples, err = sampleCount(profile); err != nil {
+		return nil, 0, fmt.Errorf("%s: %s: %w", r.name, page, err)
+	}
+	return profile, samples, nil
 }
 
-// writeWhole writes a file whole, or not at all.
+// writeWhole writes a file whole, or not at all. A link stays one, and what is no regular file, as a pipe or a
+// device, is written to and never replaced.
 func writeWhole(name string, content []byte) error {
+	if real, err := filepath.EvalSymlinks(name); err == nil {
+		name = real
+	}
+	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
+		return os.WriteFile(name, content, 0o644)
+	}
 	file, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".*")
 	if err != nil {
 		return err

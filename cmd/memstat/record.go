@@ -121,7 +121,7 @@ func (r *recorder) keep(p sight) error {
 		x.Classes = append(x.Classes, pointClass{c.Name, c.Live, c.Waste()})
 	}
 	if r.every > 0 && (r.looks-1)%r.every == 0 {
-		profile, err := r.handlers.profile(0)
+		profile, _, err := r.handlers.profile(0)
 		if err != nil {
 			return err
 		}

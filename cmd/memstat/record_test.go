@@ -94,7 +94,8 @@ func TestARecordingKeepsProfilesBeside(t *testing.T) {
 		if want != "" {
 			profile, err := os.ReadFile(want)
 			require.NoError(t, err)
-			require.Equal(t, "a profile", string(profile))
+			_, err = sampleCount(profile)
+			require.NoError(t, err)
 		}
 		require.Equal(t, written.Live, r.points[i].Live)
 		require.Equal(t, written.Backed, r.points[i].Backed)

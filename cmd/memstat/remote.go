@@ -63,12 +63,15 @@ func (r *remote) get(page string) ([]byte, error) {
 		return nil, fmt.Errorf("%s: %w", r.name, err)
 	}
 	defer answer.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(answer.Body, mostOfAnAnswer))
+	body, err := io.ReadAll(io.LimitReader(answer.Body, mostOfAnAnswer+1))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", r.name, err)
 	}
 	if answer.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("%s: %s answers %s", r.name, page, answer.Status)
+	}
+	if len(body) > mostOfAnAnswer {
+		return nil, fmt.Errorf("%s: %s answers more than %s", r.name, page, size(mostOfAnAnswer))
 	}
 	return body, nil
 }

@@ -27,7 +27,7 @@ func handlersOf(t *testing.T) http.Handler {
 		fmt.Fprintf(w, `{"heaps": [{"id": 3, "name": "cache", "purpose": "sessions", "limit": 1048576, "stats": %s}], "total": %[1]s}`, stats)
 	})
 	mux.HandleFunc("GET /debug/spanheap/heap", func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprint(w, "a profile")
+		_, _ = w.Write(aProfile(t))
 	})
 	return mux
 }
