@@ -74,7 +74,9 @@ func (p *plot) text(rows int) []byte {
 		t.rowWith(climbs, name, size(x.First), size(x.Last), size(x.Most), change(x.PerMinute))
 	}
 	for _, x := range p.Process {
-		line(x.Name, x)
+		if x.Most > 0 { // or handlers do not tell it
+			line(x.Name, x)
+		}
 	}
 	for i, x := range p.Classes {
 		if rows > 0 && i == rows {
