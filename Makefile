@@ -11,7 +11,7 @@ LIBRARY = . ./arena/... ./internal/... ./mcache ./mcentral ./mheap ./sizeclass
 WAZERO = $(shell go -C internal/tools tool -n wazero)
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 build: ## build everything
 	go build ./...
 test: ## run all tests

@@ -13,7 +13,7 @@ check() {
 	trap 'rm -rf "$folder"' EXIT
 	cd "$folder"
 	spin -a "$@" "$models/$model.pml" >spin.out 2>&1 || { cat spin.out; exit 1; }
-	cc -O$([ "$want" = holds ] && echo 2 || echo 0) -DSAFETY -DCOLLAPSE -DMEMLIM=1500 -o pan pan.c
+	cc -w -O$([ "$want" = holds ] && echo 2 || echo 0) -DSAFETY -DCOLLAPSE -DMEMLIM=1500 -o pan pan.c
 	out=$(./pan -m200000 -n)
 	errors=$(sed -n 's/.*errors: //p' <<<"$out")
 	states=$(sed -n 's/ states, stored.*//p' <<<"$out")
