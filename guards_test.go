@@ -92,13 +92,18 @@ func TestFaultsAreReported(t *testing.T) {
 				at := addressOf(b) + uintptr(c.offset)
 				e := report(t, func() { touch(at) })
 				require.Equal(t, c.kind, e.Kind)
+				text := c.text
+				if runtime.GOARCH == "s390x" { // the processor names the page of a fault only
+					at &^= 4<<10 - 1
+					text = text[:strings.Index(text, "ADDR")] + "ADDR"
+				}
 				require.Equal(t, at, e.Addr)
 				require.Equal(t, "guarding", e.Heap)
 				require.Equal(t, addressOf(b), e.Block)
 				require.Equal(t, 64, e.Size)
-				text := strings.NewReplacer("ADDR", fmt.Sprintf("%#x", at)).Replace("spanheap: " + c.text)
-				text += fmt.Sprintf(" the block %#x+64 of guarding\n", addressOf(b))
+				text = "spanheap: " + strings.ReplaceAll(text, "ADDR", fmt.Sprintf("%#x", at))
 				require.True(t, strings.HasPrefix(e.Error(), text), e.Error())
+				require.Contains(t, e.Error(), fmt.Sprintf(" the block %#x+64 of guarding\n", addressOf(b)))
 				require.Regexp(t, `\naccessed by\n\t\S+_test\.`+verb+`\n\t\t\S+guards_test.go:\d+\n`, e.Error())
 				require.Regexp(t, `\nallocated by\n\t\S+_test\.guardedAt\n\t\t\S+guards_test.go:\d+\n`, e.Error())
 				if c.freed {
