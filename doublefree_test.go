@@ -4,6 +4,7 @@ package spanheap_test
 
 import (
 	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -61,18 +62,70 @@ func TestOvertakenFreeChangesNothing(t *testing.T) {
 }
 
 // isDoubleFree tells whether free panicked as it should when the block is free.
-func isDoubleFree(free func()) (refused bool) {
-	defer func() {
-		switch m := recover().(type) {
-		case nil:
-		case *spanheap.MisuseError:
-			refused = m.Kind == spanheap.DoubleFree
-		default:
-			panic(m)
+func isDoubleFree(free func()) bool {
+	_, refused := doubleFreeOf(free)
+	return refused
+}
+
+func init() {
+	if runtime.NumCPU() > 1 {
+		transitions = append(transitions, transition{"slot: Live to Held, by one of two who saw it Live", 2, (*driver).freeByTwo})
+	}
+}
+
+// freeByTwo has two goroutines free the same objects, each at the same moment. It tells whether one of them
+// was refused at the atomic, and not at the look before.
+func (d *driver) freeByTwo() bool {
+	d.turns.Lock() // both need a processor
+	defer d.turns.Unlock()
+	const count = 1000
+	var objects [count]*scanned
+	for i := range objects {
+		objects[i] = must(spanheap.New[scanned](d.heap))
+	}
+	var arrived, refusals [count]atomic.Int32
+	var overtaken atomic.Int32
+	var both sync.WaitGroup
+	for range 2 {
+		both.Go(func() {
+			for i, x := range objects {
+				if arrived[i].Add(1) == 2 {
+					for range i % 200 { // the one who waits takes a while to see it
+						arrived[i].Load()
+					}
+				}
+				for spins := 1; arrived[i].Load() < 2 && overtaken.Load() == 0; spins++ {
+					if spins%1000 == 0 {
+						runtime.Gosched()
+					}
+				}
+				if stack, refused := doubleFreeOf(func() { spanheap.Delete(x) }); refused {
+					refusals[i].Add(1)
+					if passes(stack, "freeSlot") {
+						overtaken.Add(1)
+					}
+				}
+			}
+		})
+	}
+	both.Wait()
+	for i := range refusals {
+		require.EqualValues(d, 1, refusals[i].Load(), "of two who freed an object so many were refused")
+	}
+	return overtaken.Load() > 0
+}
+
+// passes tells whether the method is on the stack.
+func passes(stack *runtime.Frames, method string) bool {
+	for {
+		frame, more := stack.Next()
+		if strings.HasSuffix(frame.Function, "."+method) {
+			return true
 		}
-	}()
-	free()
-	return false
+		if !more {
+			return false
+		}
+	}
 }
 
 // team is goroutines that do the same thing at the same moment, again and again.

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/spanheap/spanheap"
+	"github.com/spanheap/spanheap/mheap"
 	"github.com/stretchr/testify/require"
 )
 
@@ -115,4 +116,61 @@ func TestAllocationEmptiesCachesOfVanishedProcs(t *testing.T) {
 	}
 	require.Less(t, len(cachedOf(h.Stats().Classes, sizes)), len(sizes)-2, "classes with slots in caches")
 	closeEmpty(t, h)
+}
+
+func init() {
+	transitions = append(transitions,
+		transition{"slot: Live to Held, by another P", 1, func(d *driver) bool {
+			defer runtime.GOMAXPROCS(d.procs)
+			return d.strand() > 0
+		}},
+		transition{"cache: full of slots when its P goes, emptied, and in use when the P is back", 1, func(d *driver) bool {
+			defer runtime.GOMAXPROCS(d.procs)
+			stranded := d.strand()
+			d.heap.Release(everything)
+			emptied := d.scannedSlots() == 0
+			return stranded > 0 && emptied && d.strand() > 0
+		}})
+}
+
+// strand leaves one P, and returns how many slots it found in the caches of others: objects of that P, freed
+// by goroutines on several, that it does not come upon when it takes all that its magazine may hold. The others
+// wait, since a sweep of theirs would take the slots to where the P finds them.
+func (d *driver) strand() (stranded int) {
+	d.turns.Lock()
+	defer d.turns.Unlock()
+	runtime.GOMAXPROCS(1)
+	objects := d.scanned(64)
+	runtime.GOMAXPROCS(max(d.procs, 4))
+	var frees sync.WaitGroup
+	for part := range slices.Chunk(objects, 8) {
+		frees.Go(func() {
+			for _, x := range part {
+				spanheap.Delete(x)
+				runtime.Gosched() // perhaps to another P
+			}
+		})
+	}
+	frees.Wait()
+	runtime.GOMAXPROCS(1)
+	taken := d.scanned(d.scannedSlots() + 1)
+	taken = append(taken, d.scanned(d.scannedSlots()+1)...) // if the first came by a sweep of its own
+	for _, x := range objects {
+		if stateOf(x.bytes()) == mheap.Held {
+			stranded++
+		}
+	}
+	for _, x := range taken {
+		spanheap.Delete(x)
+	}
+	return stranded
+}
+
+// scanned allocates n objects of the driver's own class.
+func (d *driver) scanned(n int) []*scanned {
+	objects := make([]*scanned, n)
+	for i := range objects {
+		objects[i] = must(spanheap.New[scanned](d.heap))
+	}
+	return objects
 }
