@@ -140,10 +140,11 @@ func (h *Heap) noteChecked(p, n uintptr, class mheap.SpanClass, length uintptr) 
 	} else if n < smallest {
 		class = mheap.Tiny
 	}
+	var pcs [maxDepth]uintptr
 	where, rate := place{class: class.Size()}, h.checks.rate.Load()
 	chosen := mcache.Chosen(n, rate)
 	if chosen {
-		callstack.PCs(where.stack[:])
+		where.stack = pcs[:callstack.PCs(pcs[:])]
 	}
 	t := &h.notes
 	t.mu.Lock()
@@ -151,7 +152,7 @@ func (h *Heap) noteChecked(p, n uintptr, class mheap.SpanClass, length uintptr) 
 		t.of = map[uintptr]note{}
 	}
 	if chosen {
-		x.sample = sample{t.samples.record(&where), weightOf(n, rate), t.samples.epoch}
+		x.sample = sample{t.samples.record(where), weightOf(n, rate), t.samples.epoch}
 		x.sample.begin(n, x.usable, true)
 	}
 	x.born = t.clock()

@@ -123,12 +123,12 @@ func writeProfileOf(w io.Writer, samples []pprofproto.Sample, moment time.Time, 
 func (h *Heap) samples(records []placedCounts) (samples []pprofproto.Sample) {
 	for _, r := range records {
 		samples = append(samples, pprofproto.Sample{
-			Stack: frames(r.place.stack[:]),
+			Stack: frames(r.stack),
 			Values: []int64{
 				blocks(r.allocated), int64(r.allocated.bytes),
 				blocks(r.live), int64(r.live.bytes), int64(r.live.waste),
 			},
-			Labels: h.labels(r.place.class),
+			Labels: h.labels(r.class),
 		})
 	}
 	return samples

@@ -141,19 +141,16 @@ func (s *leakSums) addNotes(h *Heap, since *time.Time) (blocks, bytes uint64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := t.clock()
-	places := map[*record]place{}
-	for p, r := range t.samples.records {
-		places[r] = p
-	}
 	weighed := map[*Leak]uint64{} // in parts of 1/weightOne
 	for p, x := range t.of {
 		if since != nil && x.born < since.Sub(notesBegin) {
 			continue
 		}
-		key := leakKey{stack: places[x.sample.record].stack}
+		var key leakKey
 		if x.stack != nil {
-			key.stack = [maxDepth]uintptr{}
 			copy(key.stack[:], x.stack[:])
+		} else if r := x.sample.record; r != nil {
+			copy(key.stack[:], r.stack)
 		}
 		sum := totals{blocks: weightOne, bytes: uint64(x.size)}
 		if h.checks == nil {

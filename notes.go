@@ -57,14 +57,14 @@ func (h *Heap) noteSized(p, n, rate uintptr, born time.Duration, allocated bool)
 	if n < smallest && class.Noscan() {
 		class, usable = mheap.Tiny, mheap.TinyBytes(n)
 	}
-	where := place{class: class.Size()}
-	callstack.PCs(where.stack[:])
+	var pcs [maxDepth]uintptr
+	where := place{pcs[:callstack.PCs(pcs[:])], class.Size()}
 	t := &h.notes
 	t.mu.Lock()
 	if t.of == nil {
 		t.of = map[uintptr]note{}
 	}
-	x := note{size: n, usable: usable, born: born, sample: sample{t.samples.record(&where), weightOf(n, rate), t.samples.epoch}}
+	x := note{size: n, usable: usable, born: born, sample: sample{t.samples.record(where), weightOf(n, rate), t.samples.epoch}}
 	x.sample.begin(n, usable, allocated)
 	t.of[p] = x
 	t.mu.Unlock()

@@ -43,7 +43,7 @@ func ReadProfileOf(heaps ...*Heap) *Profile {
 func (p *Profile) Since(before *Profile) *Profile {
 	d := &Profile{taken: p.taken, rate: p.rate, since: max(p.taken.Sub(before.taken), 1)}
 	for _, part := range p.parts {
-		earlier := map[place]counts{}
+		earlier := map[*place]counts{}
 		for _, b := range before.parts {
 			if b.heap == part.heap {
 				for _, r := range b.records {

@@ -2,6 +2,8 @@ package spanheap
 
 import (
 	"math"
+	"math/bits"
+	"slices"
 )
 
 // Samples: what the profile knows. Every sampled block counts for all those that were not: one in so
@@ -15,23 +17,27 @@ const (
 	maxRecords = 1 << 13
 )
 
-// place is what tells records apart: from where blocks were allocated, and of what size class.
-type place struct {
-	stack [maxDepth]uintptr // PCs, 0 behind the outermost
-	class uint8
-}
-
 // samples is a heap's records, guarded by the lock of its notes.
 type samples struct {
-	records map[place]*record
+	records map[uint64]*record // by the hashes of their places; those of one hash are chained
+	count   int
 	epoch   uint32
 }
 
 // record is what the profile knows of one place. It is cut into epochs: recent counts the blocks that were
 // allocated in the epoch.
 type record struct {
+	place
+	next         *record // of the same hash
 	ever, recent counts
 	epoch        uint32 // of recent
+}
+
+// place is what tells records apart: from where blocks were allocated, and of what size class. It does not
+// change.
+type place struct {
+	stack []uintptr // PCs, innermost first
+	class uint8
 }
 
 // counts are sums over the blocks that were allocated, and over those of them that live.
@@ -66,23 +72,52 @@ func weightOf(n, rate uintptr) uint64 {
 	return uint64(math.Round(-weightOne / math.Expm1(-float64(n)/float64(rate))))
 }
 
-// record returns the record of a place.
-func (s *samples) record(p *place) *record {
-	if r := s.records[*p]; r != nil {
+// record returns the record of a place, whose stack it copies where it keeps it.
+func (s *samples) record(p place) *record {
+	hash := p.hash()
+	if r := s.find(hash, p); r != nil {
 		return r
 	}
-	if len(s.records) >= maxRecords {
-		p.stack = [maxDepth]uintptr{}
-		if r := s.records[*p]; r != nil {
+	if s.count >= maxRecords {
+		p.stack = nil
+		hash = p.hash()
+		if r := s.find(hash, p); r != nil {
 			return r
 		}
 	}
 	if s.records == nil {
-		s.records = map[place]*record{}
+		s.records = map[uint64]*record{}
 	}
-	r := &record{}
-	s.records[*p] = r
+	r := &record{place: place{slices.Clone(p.stack), p.class}, next: s.records[hash]}
+	s.records[hash] = r
+	s.count++
 	return r
+}
+
+func (s *samples) find(hash uint64, p place) *record {
+	r := s.records[hash]
+	for r != nil && (r.class != p.class || !slices.Equal(r.stack, p.stack)) {
+		r = r.next
+	}
+	return r
+}
+
+// hash is a step of rotate, multiply and exclusive or for each PC; the products do not wait for one another.
+func (p place) hash() uint64 {
+	h := uint64(p.class)
+	for _, pc := range p.stack {
+		h = bits.RotateLeft64(h, 7) ^ uint64(pc)*0x9e3779b97f4a7c15
+	}
+	return h
+}
+
+// each visits all records.
+func (s *samples) each(visit func(r *record)) {
+	for _, r := range s.records {
+		for ; r != nil; r = r.next {
+			visit(r)
+		}
+	}
 }
 
 // minus returns the difference of two counts, whose sums are below 0 where more has gone than come.
@@ -92,28 +127,26 @@ func (c counts) minus(d counts) counts {
 	return c
 }
 
-// placedCounts are the counts of a place.
+// placedCounts are the counts of a place, which is the record's own.
 type placedCounts struct {
-	place place
+	*place
 	counts
 }
 
 // all returns what was ever sampled.
 func (s *samples) all() []placedCounts {
-	all := make([]placedCounts, 0, len(s.records))
-	for p, r := range s.records {
-		all = append(all, placedCounts{p, r.ever})
-	}
+	all := make([]placedCounts, 0, s.count)
+	s.each(func(r *record) { all = append(all, placedCounts{&r.place, r.ever}) })
 	return all
 }
 
 // cut returns what was sampled in the epoch, and begins another.
 func (s *samples) cut() (recent []placedCounts) {
-	for p, r := range s.records {
+	s.each(func(r *record) {
 		if r.epoch == s.epoch {
-			recent = append(recent, placedCounts{p, r.recent})
+			recent = append(recent, placedCounts{&r.place, r.recent})
 		}
-	}
+	})
 	s.epoch++
 	return recent
 }
