@@ -1,10 +1,12 @@
 package spanheap_test
 
 import (
+	"sync"
 	"testing"
 	"unsafe"
 
 	"github.com/spanheap/spanheap"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -90,4 +92,23 @@ func TestAllocBatchRefusesBadSizes(t *testing.T) {
 	require.Zero(t, made)
 	require.ErrorIs(t, err, spanheap.ErrSize)
 	require.NoError(t, h.Close())
+}
+
+// Goroutines without a cache, as on a heap that is closed, have nothing in common.
+func TestBatchesWithoutCaches(t *testing.T) {
+	h := newHeap(t)
+	require.NoError(t, h.Close())
+	var batches sync.WaitGroup
+	for range 4 {
+		batches.Go(func() {
+			var dst [100][]byte
+			for range 100 {
+				made, err := h.AllocBatch(64, dst[:])
+				assert.ErrorIs(t, err, spanheap.ErrClosed)
+				assert.Zero(t, made)
+				h.FreeBatch(dst[:])
+			}
+		})
+	}
+	batches.Wait()
 }

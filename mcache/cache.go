@@ -66,6 +66,9 @@ func (c *Cache) PopRun(class mheap.SpanClass, n uintptr, count int) []mheap.Slot
 	if c.countdown < k*n {
 		k = c.countdown / n
 	}
+	if k == 0 {
+		return nil // nobody is not written to
+	}
 	c.countdown -= k * n
 	b.top -= k * slotSize
 	b.requested += k * n
@@ -88,6 +91,9 @@ func (c *Cache) Room(class mheap.SpanClass) []mheap.Slot {
 
 // PushRun puts the first count slots of Room on the magazine, Held ones of blocks of n bytes in all.
 func (c *Cache) PushRun(class mheap.SpanClass, count int, n uintptr) {
+	if count == 0 {
+		return
+	}
 	b := &c.bins[class]
 	b.top += uintptr(count) * slotSize
 	b.requested -= n
