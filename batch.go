@@ -71,60 +71,62 @@ func (h *Heap) FreeBatch(bs [][]byte) {
 	}
 }
 
-// pushRun frees the blocks that head bs as long as they are live, of the class, and find room. Blocks
-// whose states share a word are freed by one atomic.
-func (h *Heap) pushRun(c *mcache.Cache, class mheap.SpanClass, bs [][]byte) int {
+// pushRun frees the blocks that head bs as long as they are live, of the class, and find room.
+func (h *Heap) pushRun(c *mcache.Cache, class mheap.SpanClass, bs [][]byte) (freed int) {
 	slots := c.Room(class)
 	bs = bs[:min(len(bs), len(slots))]
-	var group mheap.StateGroup
-	first := 0                                              // the group's first block
-	size, page, e := uintptr(0), uintptr(0), mheap.Entry(0) // of the block before: its size, its page and the page's entry
-	i, bytes := 0, uintptr(0)
-	for ; i < len(bs); i++ {
-		p, n := addressOf(bs[i]), uintptr(cap(bs[i]))
-		if n != size {
-			if n-smallest > sizeclass.MaxSmall-smallest || mheap.SmallNoscan(n) != class {
-				break
-			}
-			size = n
-		}
-		if p>>mheap.PageShift != page {
-			a := h.key.ArenaOf(p)
-			if a == nil {
-				break
-			}
-			page, e = p>>mheap.PageShift, a.Entry(p)
-		}
-		state := e.LiveSlot(class, p)
-		if state == 0 {
+	bytes := uintptr(0)
+	for freed < len(bs) {
+		found, n := h.liveRun(class, bs[freed:min(len(bs), freed+lookLength)], slots[freed:])
+		won := mheap.FreeSlots(slots[freed : freed+found])
+		bytes += uintptr(won) * n
+		freed += won
+		if won == 0 || won < found {
 			break
 		}
-		raceFree(p, n)
-		if !group.Add(state) {
-			if won := group.Free(slots[first:i]); first+won < i {
-				return h.pushed(c, class, bs[:first+won])
-			}
-			first = i
-			group.Start(state)
-		}
-		slots[i] = mheap.Slot{Addr: p, State: state}
-		bytes += n
 	}
-	if won := group.Free(slots[first:i]); first+won < i {
-		return h.pushed(c, class, bs[:first+won])
-	}
-	c.PushRun(class, i, bytes)
-	return i
+	c.PushRun(class, freed, bytes)
+	return freed
 }
 
-// pushed ends the run of those blocks that have been freed and lie in the magazine's room.
-func (h *Heap) pushed(c *mcache.Cache, class mheap.SpanClass, bs [][]byte) int {
-	bytes := uintptr(0)
-	for _, b := range bs {
-		bytes += uintptr(cap(b))
+// lookLength is how many blocks are looked at before the first of them is freed: few, since another who frees
+// one of them at that moment is noticed only as long as the block's slot is not used anew.
+const lookLength = 16
+
+// liveRun writes to slots those of the live blocks that head bs, as long as they are of the class and have the same
+// capacity, n. It returns how many there are.
+func (h *Heap) liveRun(class mheap.SpanClass, bs [][]byte, slots []mheap.Slot) (count int, n uintptr) {
+	n = uintptr(cap(bs[0]))
+	if n-smallest > sizeclass.MaxSmall-smallest || mheap.SmallNoscan(n) != class {
+		return 0, 0
 	}
-	c.PushRun(class, len(bs), bytes)
-	return len(bs)
+	var find mheap.Finder
+	page := uintptr(0)
+	slots = slots[:len(bs)]
+	for i, b := range bs {
+		p := addressOf(b)
+		if uintptr(cap(b)) != n {
+			return i, n
+		}
+		if p-page >= mheap.PageSize {
+			page = p &^ (mheap.PageSize - 1)
+			a := h.key.ArenaOf(p)
+			if a == nil {
+				return i, n
+			}
+			var ok bool
+			if find, ok = a.Entry(p).Finder(class, page); !ok {
+				return i, n
+			}
+		}
+		state := find.LiveSlot(p)
+		if state == 0 {
+			return i, n
+		}
+		raceFree(p, n)
+		slots[i] = mheap.Slot{Addr: p, State: state}
+	}
+	return len(bs), n
 }
 
 // freeOne frees the block that stands at place i of a batch.

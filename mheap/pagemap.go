@@ -116,6 +116,31 @@ func (e Entry) LiveSlot(class SpanClass, p uintptr) uintptr {
 	return 0
 }
 
+// Finder finds slots by their addresses in one page: what LiveSlot does for each address, it does once for all.
+type Finder struct {
+	base   uintptr // of the page's span
+	magic  uint64
+	states uintptr
+}
+
+// Finder returns what finds the slots of the page at an address; ok tells whether its span is of the class, one of
+// small slots of their own.
+func (e Entry) Finder(class SpanClass, page uintptr) (f Finder, ok bool) {
+	return Finder{page - e.Offset(page), magics[class], uintptr(e >> 16)}, SpanClass(e) == class
+}
+
+// LiveSlot returns the address of the state of the slot that begins at p, in the page, or 0 unless there is one and
+// it is Live.
+func (f *Finder) LiveSlot(p uintptr) uintptr {
+	product := uint64(p-f.base) * f.magic
+	if uint32(product) < uint32(f.magic) {
+		if state := f.states + uintptr(product>>32); *byteAt(state) == Live {
+			return state
+		}
+	}
+	return 0
+}
+
 // States returns the address of the states of the page's span, which is in use: for a large object, of
 // its one slot's state.
 func (e Entry) States() uintptr { return uintptr(e >> 16) }

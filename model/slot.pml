@@ -1,5 +1,5 @@
 /*
-The life of a slot: mheap/slotstate.go, take.go and stategroup.go; mcache's Pop, Push, fill and supply;
+The life of a slot: mheap/slotstate.go, take.go and freeslots.go; mcache's Pop, Push, fill and supply;
 mcentral's Refill, Stash, Return, Unstash and Drain; the page map's entry while spans end and begin.
 
 One span of S slots comes and goes, of one class or another. P owners allocate, free one block or a batch,
@@ -333,7 +333,7 @@ inline Free(x) {
 	fi
 }
 
-/* FreeBatch frees both slots, x first, by one add: a StateGroup. */
+/* FreeBatch frees both slots, x first, by one add: FreeSlots. */
 inline FreeBatch(x, y) {
 	look(x);
 	if
