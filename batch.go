@@ -134,9 +134,9 @@ func (h *Heap) freeOne(b []byte, i int) {
 	defer func() {
 		if r := recover(); r != nil {
 			if m, ok := r.(*MisuseError); ok {
-				m.Op, m.Index = "FreeBatch", i
+				m.Index = i
 			}
-			panic(r)
+			panicAs("FreeBatch", r)
 		}
 	}()
 	h.Free(b)

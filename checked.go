@@ -169,7 +169,7 @@ func (h *Heap) freeChecked(op string, e mheap.Entry, p uintptr) {
 	state, _ := e.Slot(p)
 	b := &freedBlock{addr: p, state: state, length: blockBytes(e), class: e.Class(), freed: h.checks.stack()}
 	t := &h.notes
-	t.mu.Lock()
+	h.lockRoom(op, b.length)
 	if !mheap.FreeNoted(state) {
 		t.mu.Unlock()
 		panic(misuse(op, DoubleFree, p))
@@ -193,36 +193,49 @@ func (h *Heap) freeChecked(op string, e mheap.Entry, p uintptr) {
 	raceFree(p, b.length)
 	h.caches.Hold(b.class, b.length, b.size)
 	h.checks.quarantine.add(b)
-	out := h.checks.quarantine.excess(heldBlocks, heldBytes)
 	t.mu.Unlock()
-	h.letGo(op, out)
 }
 
-// letGo lets blocks go that have left the quarantine, and panics then if one was written to.
-func (h *Heap) letGo(op string, out []*freedBlock) {
-	var found *MisuseError
-	for _, b := range out {
-		if m := b.damage(op); found == nil {
-			found = m
+// lockRoom returns with the lock of the notes held, and room in the quarantine for a block of length bytes, if it is
+// one that is kept.
+func (h *Heap) lockRoom(op string, length uintptr) {
+	for {
+		h.notes.mu.Lock()
+		if length > heldBlock {
+			return
 		}
-		raceFree(b.addr, b.length)
-		h.caches.LetGo(b.class, b.addr, b.state, b.length)
+		out := h.checks.quarantine.excess(heldBlocks-1, heldBytes-length)
+		if out == nil {
+			return
+		}
+		h.notes.mu.Unlock()
+		h.letGo(op, out)
 	}
-	if found != nil {
-		panic(found)
+}
+
+// letGo lets a block go that has left the quarantine, and panics then if it was written to.
+func (h *Heap) letGo(op string, b *freedBlock) {
+	m := b.damage(op)
+	raceFree(b.addr, b.length)
+	h.caches.LetGo(b.class, b.addr, b.state, b.length)
+	if m != nil {
+		panic(m)
 	}
 }
 
 // emptyQuarantine lets all go that the quarantine holds, and tells whether there was any.
-func (h *Heap) emptyQuarantine(op string) bool {
-	if h.checks == nil {
-		return false
+func (h *Heap) emptyQuarantine(op string) (any bool) {
+	for h.checks != nil {
+		h.notes.mu.Lock()
+		out := h.checks.quarantine.excess(0, 0)
+		h.notes.mu.Unlock()
+		if out == nil {
+			break
+		}
+		any = true
+		h.letGo(op, out)
 	}
-	h.notes.mu.Lock()
-	out := h.checks.quarantine.excess(0, 0)
-	h.notes.mu.Unlock()
-	h.letGo(op, out)
-	return len(out) > 0
+	return any
 }
 
 // inspect is emptyQuarantine before the heap is closed.
@@ -235,7 +248,7 @@ func (h *Heap) inspect(op string) {
 // reallocChecked is Realloc to n bytes, which is more than 0, of a block whose page's entry is e.
 func (h *Heap) reallocChecked(b []byte, e mheap.Entry, n uintptr) ([]byte, error) {
 	p, length := addressOf(b), blockBytes(e)
-	h.notes.mu.Lock()
+	h.lockRoom("Realloc", length) // where a write to another block is found before anything is done
 	x, live := h.notes.of[p]
 	at := -1
 	if live {
@@ -259,14 +272,7 @@ func (h *Heap) reallocChecked(b []byte, e mheap.Entry, n uintptr) ([]byte, error
 	}
 	moved := bytesAt(q, int(n))
 	clear(moved[copy(moved, b[:min(len(b), int(x.size))]):])
-	freed := false
-	defer func() {
-		if !freed {
-			h.Free(moved)
-		}
-	}()
-	h.freeChecked("Realloc", e, p)
-	freed = true
+	h.freeMoved(b, moved)
 	return moved, nil
 }
 
@@ -277,7 +283,9 @@ func (h *Heap) verifyChecks() error {
 	}
 	var lowest uintptr
 	var report func() *MisuseError
+	count := 0
 	found := func(p uintptr, r func() *MisuseError) {
+		count++
 		if lowest == 0 || p < lowest {
 			lowest, report = p, r
 		}
@@ -298,5 +306,13 @@ func (h *Heap) verifyChecks() error {
 	if report == nil {
 		return nil
 	}
-	return fmt.Errorf("debug level %d: %w", h.checks.level, report())
+	return fmt.Errorf("debug level %d: %s in %v: %w", h.checks.level, written(count), mheap.SpanOf(lowest), report())
+}
+
+// written says of how many blocks Verify has found damage.
+func written(blocks int) string {
+	if blocks == 1 {
+		return "a block was written to,"
+	}
+	return fmt.Sprintf("%d blocks were written to, the first", blocks)
 }

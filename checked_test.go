@@ -1,6 +1,7 @@
 package spanheap_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -201,16 +202,78 @@ func TestReuse(t *testing.T) {
 			require.Equal(t, "Alloc", m.Op)
 		} else {
 			require.Nil(t, m)
+			var last []byte
 			m = panicOf(func() {
 				for range 1 << 15 {
-					h.Free(alloc(t, h, 8))
+					last = alloc(t, h, 8)
+					h.Free(last)
 				}
 			})
 			require.Equal(t, spanheap.WriteAfterFree, m.Kind)
 			require.Equal(t, "Free", m.Op)
+			h.Free(last)
 		}
 		closeEmpty(t, h)
 	}
+}
+
+// What finds a write to another's freed block has not begun its work, and can be called again.
+func TestCallsThatFindDamage(t *testing.T) {
+	for _, level := range debugLevels[1:] {
+		h := checkedHeap(t, level)
+		for range 2 { // the next two that leave the quarantine
+			b := alloc(t, h, 64)
+			h.Free(b)
+			b[3] ^= 0xff
+		}
+		for range 1<<14 - 2 {
+			h.Free(alloc(t, h, 16))
+		}
+		finds := func(op string, call func()) {
+			m := panicOf(call)
+			require.NotNil(t, m, op)
+			require.Equal(t, spanheap.WriteAfterFree, m.Kind)
+			require.Equal(t, op, m.Op)
+		}
+		x := movedIn(alloc(t, h, 100), 1)
+		contents := bytes.Clone(x.bytes)
+		before := h.Stats()
+		finds("Realloc", func() { h.Realloc(x.bytes, 200) })
+		require.NoError(t, x.intact())
+		require.Equal(t, before.LiveBlocks, h.Stats().LiveBlocks)
+		require.Equal(t, before.Live, h.Stats().Live)
+		h.Free(alloc(t, h, 16)) // what stayed away
+		others := [][]byte{alloc(t, h, 16), alloc(t, h, 16)}
+		finds("FreeBatch", func() { h.FreeBatch(others) })
+		h.FreeBatch(others)
+		grown := must(h.Realloc(x.bytes, 200))
+		require.Equal(t, contents, grown[:100])
+		h.Free(grown)
+		closeEmpty(t, h)
+	}
+}
+
+// Of many blocks that were written to each is found, by Release after Release.
+func TestReleaseFindsOneAfterTheOther(t *testing.T) {
+	h := checkedHeap(t, spanheap.DebugPoison)
+	blocks := make([][]byte, 5)
+	var want, got []uintptr
+	for i := range blocks {
+		blocks[i] = alloc(t, h, 64)
+		want = append(want, addressOf(blocks[i]))
+	}
+	for _, b := range blocks {
+		h.Free(b)
+		b[9] ^= 0xff
+	}
+	require.ErrorContains(t, h.Verify(), "5 blocks were written to, the first in span")
+	for range want {
+		got = append(got, panicOf(func() { h.Release(everything) }).Addr)
+	}
+	require.Equal(t, want, got)
+	require.NoError(t, h.Verify())
+	h.Release(everything)
+	closeEmpty(t, h)
 }
 
 // A block that is freed again is known as freed, though others have been allocated since.
@@ -240,6 +303,20 @@ func TestExactSizes(t *testing.T) {
 	require.Equal(t, spanheap.SizeMismatch, m.Kind)
 	require.NoError(t, h.Verify())
 	spanheap.Delete((*[110]byte)(unsafe.Pointer(&b[0])))
+	closeEmpty(t, h)
+}
+
+// All of the UsableSize is the owner's: no canary lies in it.
+func TestTheUsableSizeAtALevel(t *testing.T) {
+	h := checkedHeap(t, spanheap.DebugPoison)
+	for _, n := range []int{1, 7, 100, 5000, 100_000} {
+		b := alloc(t, h, n)
+		require.GreaterOrEqual(t, spanheap.UsableSize(b), n)
+		for i := range unsafe.Slice(&b[0], spanheap.UsableSize(b)) {
+			*(*byte)(unsafe.Add(unsafe.Pointer(&b[0]), i)) = 7
+		}
+		h.Free(b)
+	}
 	closeEmpty(t, h)
 }
 

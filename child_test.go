@@ -90,7 +90,7 @@ var children = map[string]child{
 	"wrong heap": {func() {
 		h := must(spanheap.NewHeap(spanheap.Options{}))
 		h.Free(announced(must(spanheap.Alloc(2048))))
-	}, "spanheap: Free: wrong heap: address ADDR in span SPAN+8192, size class 38 (2048 bytes)"},
+	}, "spanheap: Free: wrong heap: address ADDR in span SPAN+8192, size class 38 (2048 bytes), of heap \"default\""},
 
 	"size mismatch": {func() {
 		h := must(spanheap.NewHeap(spanheap.Options{}))

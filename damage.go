@@ -47,6 +47,9 @@ func (m *MisuseError) recall() {
 		return
 	}
 	h := heapOf(m.Addr)
+	if h != nil && m.Kind == WrongHeap {
+		m.Heap = h.name
+	}
 	if h == nil || h.checks == nil {
 		return
 	}

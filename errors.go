@@ -50,9 +50,10 @@ func refuse(n uintptr, cause error) error {
 type MisuseKind uint8
 
 const (
-	// DoubleFree is the free of a block that is not allocated: it was freed before.
+	// DoubleFree is the free of a block that is not allocated: it was freed before, or its memory, which is a
+	// heap's, has not been handed out yet.
 	DoubleFree MisuseKind = iota + 1
-	// ForeignAddress is the free of an address that no heap handed out.
+	// ForeignAddress is the free of an address that is of no heap.
 	ForeignAddress
 	// InteriorAddress is the free of an address inside a block, or between blocks.
 	InteriorAddress
@@ -66,7 +67,8 @@ const (
 	// block is freed or reallocated.
 	Overflow
 	// WriteAfterFree is a write to a freed block. Heaps at a DebugLevel find it, in any call that
-	// makes the block's memory ready for others: that call has otherwise done its work.
+	// makes the block's memory ready for others. It is found before the call does its work, and once: the call may
+	// be made again.
 	WriteAfterFree
 )
 
@@ -93,11 +95,11 @@ func (k MisuseKind) String() string {
 	return "misuse"
 }
 
-// MisuseError is the value of the panic with which the heap meets a caller's mistake. The heap is
-// then as it was before the call, but for WriteAfterFree: whoever recovers may go on.
+// MisuseError is the value of the panic with which the heap meets a caller's mistake. The blocks are
+// then as they were before the call: whoever recovers may go on.
 type MisuseError struct {
 	Kind MisuseKind
-	Op   string  // what was called, "Free" for example
+	Op   string  // what was called: "Free" for example, and "Alloc" for all that allocate
 	Addr uintptr // the address it was called with
 
 	Index int // FreeBatch: the block's place in the batch
@@ -109,7 +111,7 @@ type MisuseError struct {
 	ClassSize uintptr // bytes of its slots; all of the span for a large object; those asked for of a guarded block
 	Block     uintptr // address of the block that the address lies in
 
-	Heap   string  // HeapClosed: the name of the heap
+	Heap   string  // HeapClosed, WrongHeap: the name of the heap that the address is of
 	Size   uintptr // bytes that were asked for of the block; 0 in a heap without a DebugLevel
 	Offset uintptr // Overflow, WriteAfterFree: the first byte of the block that was written
 
@@ -149,6 +151,8 @@ func (e *MisuseError) line() string {
 		text += fmt.Sprintf(", %d bytes into block %#x", int(e.Addr-e.Block), e.Block)
 	}
 	switch e.Kind {
+	case WrongHeap:
+		text += fmt.Sprintf(", of heap %q", e.Heap)
 	case Overflow:
 		text += fmt.Sprintf(", byte %d of %d was written", e.Offset, e.Size)
 	case WriteAfterFree:

@@ -131,6 +131,11 @@ func (h *Heap) freeSlot(op string, e mheap.Entry, p, state, n uintptr) {
 	if !h.freeState(p, state) {
 		panic(misuse(op, DoubleFree, p))
 	}
+	h.takeBack(e, p, state, n)
+}
+
+// takeBack gives the slot at p, not a tiny one, of a block of n bytes, whose state is Held now, to where free slots are.
+func (h *Heap) takeBack(e mheap.Entry, p, state, n uintptr) {
 	switch class := e.Class(); {
 	case class == mheap.Guarded:
 		h.freeGuarded(p)

@@ -199,7 +199,8 @@ func TestMisuseOfAGuardedBlock(t *testing.T) {
 		want string
 	}{
 		{func() { h.Free(b[8:]) }, fmt.Sprintf("^spanheap: Free: interior address: address %#x %s, 8 bytes into block %#x$", addressOf(b)+8, in, addressOf(b))},
-		{func() { other.Free(b) }, fmt.Sprintf("^spanheap: Free: wrong heap: address %#x %s$", addressOf(b), in)},
+		{func() { other.Free(b) }, fmt.Sprintf("^spanheap: Free: wrong heap: address %#x %s, of heap %q$", addressOf(b), in, h.Name())},
+		{func() { spanheap.Delete((*[104]byte)(unsafe.Pointer(&b[0]))) }, fmt.Sprintf("^spanheap: Delete: size mismatch: address %#x %s$", addressOf(b), in)},
 		{func() { spanheap.Delete((*[300]byte)(unsafe.Pointer(&b[0]))) }, fmt.Sprintf("^spanheap: Delete: size mismatch: address %#x %s$", addressOf(b), in)},
 		{func() { h.Free(b); h.Free(b) }, fmt.Sprintf("^spanheap: Free: double free: address %#x %s$", addressOf(b), in)},
 		{func() { h.Realloc(b, 7) }, fmt.Sprintf("^spanheap: Realloc: double free: address %#x %s$", addressOf(b), in)},

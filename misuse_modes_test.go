@@ -104,6 +104,7 @@ func try(t *testing.T, program, mode string) verdict {
 	}
 	message = strings.TrimPrefix(message, "panic: ")
 	message = regexp.MustCompile(` \[recovered.*\]`).ReplaceAllString(message, "") // Go's own words
+	message = regexp.MustCompile(`(in span 0x[0-9a-f]+)\.\.0x[0-9a-f]+ \([^)]*\)`).ReplaceAllString(message, "$1..END (STATES)")
 	message = regexp.MustCompile(`span 0x[0-9a-f]+`).ReplaceAllString(message, "span SPAN")
 	address, _, _ := strings.Cut(out.String(), "\n")
 	if address != "" {

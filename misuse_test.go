@@ -153,6 +153,9 @@ func TestMisuseOfLiveBlocks(t *testing.T) {
 				require.Equal(t, misuse.op, m.Op, about)
 				require.Equal(t, misuse.at(v), m.Addr, about)
 				require.Equal(t, v.class, m.ClassSize, about)
+				if m.Kind == spanheap.WrongHeap {
+					require.Equal(t, h.Name(), m.Heap, about)
+				}
 				require.LessOrEqual(t, m.SpanBase, m.Addr, about)
 				require.Less(t, m.Addr, m.SpanBase+m.SpanBytes, about)
 				require.Equal(t, message(m), m.Error(), about)
@@ -338,6 +341,9 @@ func message(m *spanheap.MisuseError) string {
 		parts = append(parts, fmt.Sprintf(" in span %#x+%d, %s", m.SpanBase, m.SpanBytes, slotText(m)))
 		if m.Block != m.Addr {
 			parts = append(parts, fmt.Sprintf(", %d bytes into block %#x", m.Addr-m.Block, m.Block))
+		}
+		if m.Kind == spanheap.WrongHeap {
+			parts = append(parts, fmt.Sprintf(", of heap %q", m.Heap))
 		}
 	}
 	return strings.Join(parts, "")

@@ -35,16 +35,16 @@ func (q *quarantine) add(b *freedBlock) {
 	q.bytes += b.length
 }
 
-// excess takes out the oldest blocks until no more than so many are left, and so many bytes.
-func (q *quarantine) excess(blocks int, bytes uintptr) (out []*freedBlock) {
-	for q.order.Len() > blocks || q.bytes > bytes {
-		e := q.order.Front()
-		class := e.Value.(*freedBlock).class
-		q.byClass[class][0] = nil
-		q.byClass[class] = q.byClass[class][1:]
-		out = append(out, q.remove(e))
+// excess takes out the oldest block if there are more than so many, or so many bytes; or returns nil.
+func (q *quarantine) excess(blocks int, bytes uintptr) *freedBlock {
+	if q.order.Len() <= blocks && q.bytes <= bytes {
+		return nil
 	}
-	return out
+	e := q.order.Front()
+	class := e.Value.(*freedBlock).class
+	q.byClass[class][0] = nil
+	q.byClass[class] = q.byClass[class][1:]
+	return q.remove(e)
 }
 
 // newest takes out the youngest block of the class, or returns nil.

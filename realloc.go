@@ -48,23 +48,71 @@ func (h *Heap) Realloc(b []byte, n int) ([]byte, error) {
 	if e.Class().Large() && uintptr(n) > sizeclass.MaxSmall {
 		return h.reallocLarge(b, e, uintptr(n))
 	}
-	if e.Class().Noscan() || guarded && h.guards.at(p).class.Noscan() {
+	if e.Class() == mheap.Tiny {
 		moved, err := h.AllocUninit(n)
 		if err != nil {
 			return nil, err
 		}
 		clear(moved[copy(moved, b):])
-		h.Free(b)
+		h.freeMoved(b, moved)
 		return moved, nil
 	}
-	q, err := h.allocate(uintptr(n), false, false)
+	return h.move(b, e, uintptr(n))
+}
+
+// move is Realloc of a block that is not tiny to another of n bytes. Meanwhile its slot is Held, so that a free of it by
+// somebody else is the misuse that it is.
+func (h *Heap) move(b []byte, e mheap.Entry, n uintptr) ([]byte, error) {
+	p := addressOf(b)
+	state, _ := e.Slot(p)
+	was, won := hold(state)
+	if !won {
+		panic(misuse("Realloc", DoubleFree, p))
+	}
+	stays := true // also if OnLimit panics
+	defer func() {
+		if stays {
+			mheap.SetSlotState(state, was)
+		}
+	}()
+	class, asked := e.Class(), min(uintptr(cap(b)), blockBytes(e))
+	if class == mheap.Guarded {
+		class = h.guards.at(p).class
+	}
+	q, err := h.allocate(n, class.Noscan(), false)
 	if err != nil {
 		return nil, err
 	}
-	moved := bytesAt(q, n)
+	moved := bytesAt(q, int(n))
 	clear(moved[copy(moved, b):])
-	h.free("Realloc", p, uintptr(cap(b)))
+	stays = false
+	raceFree(p, asked)
+	if was == mheap.Noted {
+		h.notes.end(p)
+	}
+	h.takeBack(e, p, state, asked)
 	return moved, nil
+}
+
+// freeMoved frees b, a block whose bytes have been copied to a new one; or the new one, when another has freed b meanwhile.
+func (h *Heap) freeMoved(b, moved []byte) {
+	freed := false
+	defer func() {
+		if !freed {
+			h.Free(moved)
+			panicAs("Realloc", recover())
+		}
+	}()
+	h.Free(b)
+	freed = true
+}
+
+// panicAs goes on with a panic that came of a free on behalf of another call, op.
+func panicAs(op string, r any) {
+	if m, ok := r.(*MisuseError); ok {
+		m.Op = op
+	}
+	panic(r)
 }
 
 // Realloc changes the size of a block of any heap. A block of 0 bytes grows on the default heap.
@@ -103,8 +151,9 @@ func goodSize(n uintptr) uintptr {
 }
 
 // UsableSize returns how many bytes the block b, of any heap, could hold: at least cap(b), and
-// GoodSize of what was asked for unless it was asked for aligned, or became a little shorter. It is 0 for nil and for blocks of
-// 0 bytes. Like Free it panics when b is no live block.
+// GoodSize of what was asked for unless it was asked for aligned, or became a little shorter; in a heap at a DebugLevel
+// what was asked for, since a canary lies behind it. It is 0 for nil and for blocks of 0 bytes. Like Free it panics when
+// b is no live block.
 func UsableSize(b []byte) int {
 	if cap(b) == 0 {
 		return 0
@@ -113,6 +162,9 @@ func UsableSize(b []byte) int {
 	e, kind := lookUp(p)
 	if kind != 0 {
 		panic(misuse("UsableSize", kind, p))
+	}
+	if h := heapOf(p); h != nil && h.checks != nil {
+		return int(h.notes.size(p))
 	}
 	return int(usableSize(e, p))
 }

@@ -1,6 +1,7 @@
 package spanheap_test
 
 import (
+	"cmp"
 	"testing"
 
 	"github.com/spanheap/spanheap"
@@ -169,4 +170,29 @@ func TestFailedReallocLeavesTheBlock(t *testing.T) {
 		h.Free(x.bytes)
 	}
 	closeEmpty(t, h)
+}
+
+// Whoever frees a block while it is reallocated, here at the limit, is one of two who free it, of whom one is
+// refused; if that is Realloc, the block it made is gone too.
+func TestABlockFreedDuringItsRealloc(t *testing.T) {
+	for _, n := range []int{5, 100, 20_000} {
+		var b []byte
+		var h *spanheap.Heap
+		var atFree, atRealloc *spanheap.MisuseError
+		h = must(spanheap.NewHeap(spanheap.Options{Limit: 4 << 20, OnLimit: func(int) bool {
+			atFree = panicOf(func() { h.Free(b) })
+			h.SetLimit(8 << 20)
+			return true
+		}}))
+		other := alloc(t, h, 2<<20)
+		b = alloc(t, h, n)
+		atRealloc = panicOf(func() { h.Free(must(h.Realloc(b, 3<<20))) })
+		require.NotEqual(t, atFree == nil, atRealloc == nil, "one of two is refused: %d bytes", n)
+		m := cmp.Or(atFree, atRealloc)
+		require.Equal(t, spanheap.DoubleFree, m.Kind)
+		require.Equal(t, addressOf(b), m.Addr)
+		require.Equal(t, atFree == nil, m.Op == "Realloc")
+		h.Free(other)
+		closeEmpty(t, h)
+	}
 }

@@ -28,7 +28,7 @@ func New[T any](h *Heap) (*T, error) {
 	return (*T)(pointer(p)), nil
 }
 
-// Delete gives back a value that New returned, on whatever heap; nil is left alone. It panics with
+// Delete gives back a value that New returned, on whatever heap; nil and values of 0 bytes are left alone. It panics with
 // a *MisuseError when *p is no live value, or one whose slot is of another size class than T's.
 func Delete[T any](p *T) {
 	if size := unsafe.Sizeof(*p); p != nil && size > 0 {
@@ -84,9 +84,21 @@ func freeTyped[T any](op string, p, n uintptr) {
 	if !infoOf[T]().noscan {
 		want = goodSize(max(n, smallest)) // references are never tiny
 	}
-	if e := h.liveBlock(op, p); want != usableSize(e, p) || h.checks != nil && h.notes.size(p) != n {
+	if e := h.liveBlock(op, p); want != usableSize(e, p) || h.sizeOf(e, p, n) != n {
 		h.liveBlock(op, p) // another may have freed it meanwhile
 		panic(misuse(op, SizeMismatch, p))
 	}
 	h.free(op, p, n)
+}
+
+// sizeOf returns how many bytes were asked for of the live block at p, whose page's entry is e; otherwise where the heap
+// does not know.
+func (h *Heap) sizeOf(e mheap.Entry, p, otherwise uintptr) uintptr {
+	switch {
+	case h.checks != nil:
+		return h.notes.size(p)
+	case e.Class() == mheap.Guarded:
+		return h.guards.at(p).size
+	}
+	return otherwise
 }

@@ -25,6 +25,9 @@ import (
 // missed, unless its heap has a debug level.
 func NoLeaks(t testing.TB, heaps ...*spanheap.Heap) {
 	t.Helper()
+	if slices.Contains(heaps, nil) {
+		t.Fatal("spanheaptest: a heap is nil")
+	}
 	heaps = slices.Clone(heaps)
 	rate.raise()
 	begin := time.Now()

@@ -8,6 +8,8 @@ package debugvar
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -44,15 +46,18 @@ func Parse(value string) (s Settings, warnings []string) {
 			continue
 		}
 		key, v, _ := strings.Cut(field, "=")
-		set, known := keys[key]
-		if !known {
-			warnings = append(warnings, fmt.Sprintf("unknown key %q", key))
+		set := keys[key]
+		if set == nil {
+			warnings = append(warnings, fmt.Sprintf("unknown key %q, want one of %s", key, names))
 		} else if wants := set(&s, v); wants != "" {
 			warnings = append(warnings, fmt.Sprintf("%s=%s: want %s", key, v, wants))
 		}
 	}
 	return s, warnings
 }
+
+// names are all keys.
+var names = strings.Join(slices.Sorted(maps.Keys(keys)), ", ")
 
 // keys sets each key to a value, or tells what it wants instead.
 var keys = map[string]func(s *Settings, v string) (wants string){

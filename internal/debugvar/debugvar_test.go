@@ -26,7 +26,7 @@ func TestParse(t *testing.T) {
 		{"exit=1,profile=heap.pb.gz,attach=0", with(func(s *debugvar.Settings) { s.Exit, s.Profile, s.Attach = true, "heap.pb.gz", false }), nil},
 		{"guard=0", with(func(s *debugvar.Settings) { s.Guard = 0 }), nil},
 		{"trace=1,trace=0", debugvar.Defaults(), nil},
-		{"chek=1,trace=1", with(func(s *debugvar.Settings) { s.Trace = true }), []string{`unknown key "chek"`}},
+		{"chek=1,trace=1", with(func(s *debugvar.Settings) { s.Trace = true }), []string{`unknown key "chek", want one of attach, check, exit, guard, interval, profile, trace`}},
 		{"check=4", debugvar.Defaults(), []string{"check=4: want a whole number from 0 to 3"}},
 		{"check", debugvar.Defaults(), []string{"check=: want a whole number from 0 to 3"}},
 		{"exit=yes", debugvar.Defaults(), []string{"exit=yes: want 0 or 1"}},
