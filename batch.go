@@ -14,7 +14,8 @@ import (
 const runLength = 64
 
 // AllocBatch fills dst with blocks of n bytes whose contents are undefined, and returns how many it
-// made: len(dst), or fewer with the error that kept it from going on; those it made stay valid.
+// made: len(dst), or fewer with the error that kept it from going on; those it made stay valid. So do those in
+// dst if it panics, as it may at a DebugLevel.
 // See AllocUninit.
 func (h *Heap) AllocBatch(n int, dst [][]byte) (int, error) {
 	made := 0
