@@ -22,7 +22,7 @@ const smallest = mheap.TinyMax + 1
 // ErrSize, ErrOutOfMemory, ErrLimit, ErrClosed.
 func (h *Heap) AllocUninit(n int) ([]byte, error) {
 	if uint(n-smallest) <= sizeclass.MaxSmall-smallest {
-		c := h.caches.Enter()
+		c := h.caches.Enter(mcache.Pin())
 		p := c.Pop(mheap.SmallNoscan(uintptr(n)), uintptr(n))
 		h.caches.Leave(c)
 		if p != 0 {
@@ -36,7 +36,7 @@ func (h *Heap) AllocUninit(n int) ([]byte, error) {
 // Alloc returns a block of n zeroed bytes, otherwise like AllocUninit.
 func (h *Heap) Alloc(n int) ([]byte, error) {
 	if uint(n-smallest) <= sizeclass.MaxSmall-smallest {
-		c := h.caches.Enter()
+		c := h.caches.Enter(mcache.Pin())
 		p := c.Pop(mheap.SmallNoscan(uintptr(n)), uintptr(n))
 		h.caches.Leave(c)
 		if p != 0 {
@@ -73,7 +73,7 @@ func (h *Heap) allocBytes(n int, zero bool) ([]byte, error) {
 		return nil, fmt.Errorf("spanheap: %w: %d bytes", ErrSize, n)
 	}
 	if 0 < n && n < smallest {
-		c := h.caches.Enter()
+		c := h.caches.Enter(mcache.Pin())
 		p := c.PopTiny(uintptr(n))
 		if p == 0 && c.NextTiny() {
 			p = c.PopTiny(uintptr(n))
@@ -89,7 +89,7 @@ func (h *Heap) allocBytes(n int, zero bool) ([]byte, error) {
 		}
 	}
 	if sizeclass.MaxSmall < n && n <= mcache.MaxCachedLarge {
-		c := h.caches.Enter()
+		c := h.caches.Enter(mcache.Pin())
 		p := c.PopLarge(uintptr(n))
 		h.caches.Leave(c)
 		if p != 0 {
@@ -142,7 +142,7 @@ func (h *Heap) allocate(n uintptr, noscan, zero bool) (p uintptr, err error) {
 const maxBytes = (^uintptr(0) >> 1) >> ((bits.UintSize - 32) * 25 / 32) &^ (1<<mheap.PageShift - 1)
 
 func (h *Heap) allocSmall(class mheap.SpanClass, n uintptr) (uintptr, error) {
-	c := h.caches.Enter()
+	c := h.caches.Enter(mcache.Pin())
 	p := c.Pop(class, n)
 	h.caches.Leave(c)
 	if p != 0 {
@@ -152,7 +152,7 @@ func (h *Heap) allocSmall(class mheap.SpanClass, n uintptr) (uintptr, error) {
 }
 
 func (h *Heap) allocTiny(n uintptr) (uintptr, error) {
-	c := h.caches.Enter()
+	c := h.caches.Enter(mcache.Pin())
 	p := c.PopTiny(n)
 	h.caches.Leave(c)
 	if p != 0 {

@@ -22,7 +22,7 @@ func (h *Heap) AllocBatch(n int, dst [][]byte) (int, error) {
 	for made < len(dst) {
 		if uint(n-smallest) <= sizeclass.MaxSmall-smallest {
 			class := mheap.SmallNoscan(uintptr(n))
-			c := h.caches.Enter()
+			c := h.caches.Enter(mcache.Pin())
 			made += popRun(c, class, uintptr(n), dst[made:min(len(dst), made+runLength)])
 			h.caches.Leave(c)
 			if made == len(dst) {
@@ -60,7 +60,7 @@ func (h *Heap) FreeBatch(bs [][]byte) {
 		n := uintptr(cap(bs[i]))
 		if n-smallest <= sizeclass.MaxSmall-smallest {
 			class := mheap.SmallNoscan(n)
-			c := h.caches.Enter()
+			c := h.caches.Enter(mcache.Pin())
 			freed := h.pushRun(c, class, bs[i:min(len(bs), i+runLength)])
 			h.caches.Leave(c)
 			if i += freed; freed > 0 {

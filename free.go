@@ -17,7 +17,7 @@ func (h *Heap) Free(b []byte) {
 	p, n := addressOf(b), uintptr(cap(b))
 	if n-smallest <= sizeclass.MaxSmall-smallest {
 		raceFree(p, n)
-		c := h.caches.Enter()
+		c := h.caches.Enter(mcache.Pin())
 		class := mheap.SmallNoscan(n)
 		if a := h.key.ArenaOf(p); a != nil && c.HasRoom(class) {
 			if state := a.Entry(p).LiveSlot(class, p); state != 0 {
@@ -46,7 +46,7 @@ func (h *Heap) freeTiny(p, n uintptr) bool {
 		return false
 	}
 	freed := false
-	c := h.caches.Enter()
+	c := h.caches.Enter(mcache.Pin())
 	if a := h.key.ArenaOf(p); a != nil && c.HasRoom(mheap.Tiny) {
 		if e := a.Entry(p); e.Class() == mheap.Tiny {
 			raceFree(p, n)
@@ -66,7 +66,7 @@ func (h *Heap) freeLarge(p, n uintptr) bool {
 	if n-1 >= mcache.MaxCachedLarge {
 		return false
 	}
-	c := h.caches.Enter()
+	c := h.caches.Enter(mcache.Pin())
 	if a := h.key.ArenaOf(p); a != nil {
 		if e := a.Entry(p); e.Class() == mheap.LargeNoscan && e.Offset(p) == 0 {
 			span, state := e.Span(), e.States()
@@ -153,7 +153,7 @@ func (h *Heap) keepLarge(e mheap.Entry, p, n uintptr) bool {
 	if e.Class() != mheap.LargeNoscan || length > mcache.MaxCachedLarge {
 		return false
 	}
-	c := h.caches.Enter()
+	c := h.caches.Enter(mcache.Pin())
 	room := c.HasRoomLarge(length)
 	if room {
 		c.PushLarge(p, e.States(), length, n)

@@ -2,7 +2,7 @@
 // class, a magazine, and the span from which the magazine is filled. What its owner does with a
 // cache takes no lock and no atomic read-modify-write.
 //
-// A cache is used only between Enter and Leave, which pin the goroutine to its P. In between, the
+// A cache is used only between Enter and Leave; from Pin to Leave the goroutine stays on its P. In between, the
 // rules while pinned hold: nothing that waits, calls the operating system, or allocates; no more
 // than a few hundred instructions; and no cache is used after Leave. What needs more leaves first,
 // does its work, enters again and looks again, since it may then be on another P.

@@ -15,7 +15,7 @@ import (
 // which the block was to be sampled, or 0.
 func (r *rig) sampledPair(class mheap.SpanClass, n uintptr) (rate uintptr) {
 	b := block{n: n, class: class}
-	c := r.Enter()
+	c := r.Enter(mcache.Pin())
 	switch {
 	case class == mheap.Tiny:
 		b.addr = c.PopTiny(n)

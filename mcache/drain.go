@@ -60,7 +60,7 @@ const (
 func (s *Set) trim() {
 	var run [maxFill]mheap.Slot
 	for class := mheap.LargeNoscan + 1; int(class) < mheap.NumSpanClasses; {
-		c := s.Enter()
+		c := s.Enter(Pin())
 		if c == &nobody {
 			s.Leave(c)
 			return

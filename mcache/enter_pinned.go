@@ -22,14 +22,31 @@ func procPin() int
 //go:linkname procUnpin runtime.procUnpin
 func procUnpin()
 
-// Enter pins the caller and returns the cache of its P. The place is read by a plain load, which is
-// enough: a cache was made before its pointer was stored, and who takes one away stops the world.
-func (s *Set) Enter() *Cache {
-	return s.caches[min(uint(procPin()), MaxCaches)]
+// Pin keeps the caller on its P until Leave, and returns the P's number, for Enter.
+func Pin() int { return procPin() }
+
+// Enter returns the cache of the P with a number, to which the caller is pinned. The place is read by a plain load,
+// which is enough: a cache was made before its pointer was stored, and who takes one away stops the world.
+//
+// The first Ps' places are found by branches, which the processor predicts. With an address that depends on the
+// number, it would know late where the cache is written to, and what is loaded after that would wait: where we
+// measured, 10 instead of 7 ns for each of many allocations in a row.
+func (s *Set) Enter(id int) *Cache {
+	switch id {
+	case 0:
+		return s.caches[0]
+	case 1:
+		return s.caches[1]
+	case 2:
+		return s.caches[2]
+	case 3:
+		return s.caches[3]
+	}
+	return s.caches[min(uint(id), MaxCaches)]
 }
 
 // enterAgain is Enter: the caller may be on another P by now.
-func (s *Set) enterAgain(*Cache) *Cache { return s.Enter() }
+func (s *Set) enterAgain(*Cache) *Cache { return s.Enter(Pin()) }
 
 // Leave unpins the caller. It may not use c any more.
 func (s *Set) Leave(*Cache) { procUnpin() }

@@ -17,13 +17,16 @@ const MaxCaches = 16
 // where the race detector sees them.
 type ownerLocks [MaxCaches]sync.Mutex
 
-// Enter locks a cache and returns it.
-func (s *Set) Enter() *Cache { return s.enterOwner(s.owner()) }
+// Pin returns a number below GOMAXPROCS that depends on where the caller's stack lies, so that one goroutine
+// mostly gets one cache and several get several.
+func Pin() int {
+	var here byte
+	page := uintptr(unsafe.Pointer(&here)) >> 11
+	return int(page*0x9e3779b1>>16&0xffff) % min(runtime.GOMAXPROCS(0), MaxCaches)
+}
 
-// enterAgain enters the cache that c was, which Enter need not find from another stack frame.
-func (s *Set) enterAgain(c *Cache) *Cache { return s.enterOwner(c.id) }
-
-func (s *Set) enterOwner(id int) *Cache {
+// Enter locks the cache with a number and returns it.
+func (s *Set) Enter(id int) *Cache {
 	s.locks[id].Lock()
 	c := loadCache(&s.caches[id])
 	if c == &nobody {
@@ -39,13 +42,11 @@ func (s *Set) Leave(c *Cache) {
 	}
 }
 
-// owner returns a number below GOMAXPROCS that depends on where the caller's stack lies, so that
-// one goroutine mostly gets one cache and several get several.
-func (s *Set) owner() int {
-	var here byte
-	page := uintptr(unsafe.Pointer(&here)) >> 11
-	return int(page*0x9e3779b1>>16&0xffff) % min(runtime.GOMAXPROCS(0), MaxCaches)
-}
+// enterAgain enters the cache that c was, which Pin need not find from another stack frame.
+func (s *Set) enterAgain(c *Cache) *Cache { return s.Enter(c.id) }
+
+// owner returns what Pin does.
+func (s *Set) owner() int { return Pin() }
 
 // seize makes the caller the owner of the caches, after waiting for those who use them.
 func (s *Set) seize(ids []int) {

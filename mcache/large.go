@@ -94,11 +94,11 @@ func (s *Set) Sample(n uintptr) (rate uintptr) {
 // has run out a cached object may be there nonetheless: if it would do, its address is returned, else 0. The
 // rate is that of a sample, or 0.
 func (s *Set) chargeLarge(n uintptr, cached bool) (p, rate uintptr) {
-	c := s.Enter()
+	c := s.Enter(Pin())
 	if c == &nobody {
 		s.Leave(c)
 		s.join()
-		c = s.Enter()
+		c = s.Enter(Pin())
 	}
 	var d due
 	switch {

@@ -20,7 +20,7 @@ func smallClasses() (classes []mheap.SpanClass) {
 
 // roomOf returns how many slots the one cache there is has room for.
 func (r *rig) roomOf(class mheap.SpanClass) uintptr {
-	c := r.Enter()
+	c := r.Enter(mcache.Pin())
 	room := c.RoomOf(class)
 	r.Leave(c)
 	return room

@@ -74,7 +74,7 @@ func (r *rig) alloc(class mheap.SpanClass, n uintptr) (block, error) {
 	switch {
 	case class.Large():
 		if class == mheap.LargeNoscan && n <= mcache.MaxCachedLarge {
-			c := r.Enter()
+			c := r.Enter(mcache.Pin())
 			b.addr = c.PopLarge(n)
 			r.Leave(c)
 			if b.addr != 0 {
@@ -88,7 +88,7 @@ func (r *rig) alloc(class mheap.SpanClass, n uintptr) (block, error) {
 		b.addr = span.Base()
 		return b, nil
 	case class == mheap.Tiny:
-		c := r.Enter()
+		c := r.Enter(mcache.Pin())
 		b.addr = c.PopTiny(n)
 		r.Leave(c)
 		if b.addr != 0 {
@@ -98,7 +98,7 @@ func (r *rig) alloc(class mheap.SpanClass, n uintptr) (block, error) {
 		b.addr = addr
 		return b, err
 	}
-	c := r.Enter()
+	c := r.Enter(mcache.Pin())
 	b.addr = c.Pop(class, n)
 	r.Leave(c)
 	if b.addr != 0 {
@@ -126,7 +126,7 @@ func (r *rig) free(b block) bool {
 		r.freeLarge(mheap.SpanOf(b.addr), b.n)
 		return true
 	}
-	c := r.Enter()
+	c := r.Enter(mcache.Pin())
 	room := c.HasRoom(b.class)
 	if room {
 		c.Push(b.class, b.addr, state, b.n)
@@ -141,7 +141,7 @@ func (r *rig) free(b block) bool {
 func (r *rig) freeLarge(span *mheap.Span, n uintptr) {
 	kept := false
 	if span.Class() == mheap.LargeNoscan && span.Bytes() <= mcache.MaxCachedLarge {
-		c := r.Enter()
+		c := r.Enter(mcache.Pin())
 		if kept = c.HasRoomLarge(span.Bytes()); kept {
 			c.PushLarge(span.Base(), span.States(), span.Bytes(), n)
 		}

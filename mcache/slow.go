@@ -11,7 +11,7 @@ func (s *Set) enter(own *Cache) *Cache {
 	if own != nil {
 		return own
 	}
-	return s.Enter()
+	return s.Enter(Pin())
 }
 
 // again enters anew, where c was: to the cache of the same owner, unless the caller has been moved to
