@@ -6,6 +6,8 @@ SOAK ?= 1h
 # Tests on other processors, emulated, are the library's, and do less; $(1) is Go's name of the processor, $(2) qemu's.
 emulated = SPANHEAP_TEST_EXEC=qemu-$(2) GOARCH=$(1) go test -short -tags spanheap_slow -exec qemu-$(2) $(LIBRARY)
 SYSTEMS = linux/amd64 linux/386 linux/arm64 linux/s390x darwin/arm64 windows/amd64 freebsd/amd64 netbsd/amd64 openbsd/amd64 dragonfly/amd64 js/wasm wasip1/wasm
+# What make lint vets for each of them.
+VETTED = ./...
 # Systems whose programs and tests make compile-tests links; make lint only vets the others.
 FOREIGN = darwin/arm64 windows/amd64 freebsd/amd64
 LIBRARY = . ./arena/... ./internal/... ./mcache ./mcentral ./mheap ./sizeclass
@@ -63,7 +65,7 @@ pictures: ## take the pictures of docs/observability.md, with Chromium
 	go run ./heapz/testdata/shots -docs
 lint: ## vet for every system, and check the formatting
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; exit 1; }
-	@for os in $(SYSTEMS); do echo "vet $$os"; GOOS=$${os%/*} GOARCH=$${os#*/} go vet ./... || exit 1; done
+	@for os in $(SYSTEMS); do echo "vet $$os"; GOOS=$${os%/*} GOARCH=$${os#*/} go vet $(VETTED) || exit 1; done
 	@go vet -tags spanheap_soak .
 compile-tests: ## compile and link all programs and the library's tests for other systems
 	@for os in $(FOREIGN); do echo "link $$os"; GOOS=$${os%/*} GOARCH=$${os#*/} go test -vet=off -run '^$$' -exec true $(LIBRARY) ./cmd/... >/dev/null || exit 1; done
