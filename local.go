@@ -171,14 +171,20 @@ func (l *Local) Free(b []byte) {
 
 // freeTiny gives back the tiny block of n bytes at p if it is one, and live; it tells whether it did.
 func (l *Local) freeTiny(p, n uintptr) (freed bool) {
-	if n >= smallest || l.cache == nil {
+	c := l.cache
+	if n >= smallest || c == nil {
 		return false
 	}
 	if a := l.key.ArenaOf(p); a != nil {
 		if e := a.Entry(p); e.Class() == mheap.Tiny {
 			raceFree(p, n)
 			l.use.begin()
-			freed = l.heap.caches.FreeTiny(l.cache, p, e.TinyState(p), n)
+			state, last := e.TinyState(p), false
+			if !c.HasRoom(mheap.Tiny) {
+				freed = l.heap.caches.FreeTiny(c, p, state, n)
+			} else if freed, last = mheap.FreeTiny(state, p%mheap.TinySlot); freed {
+				c.PushTiny(p&^(mheap.TinySlot-1), state, n, last)
+			}
 			l.use.end()
 			runtime.KeepAlive(l)
 		}
