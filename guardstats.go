@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/spanheap/spanheap/internal/statpage"
+	"github.com/spanheap/spanheap/mcentral"
 	"github.com/spanheap/spanheap/mheap"
 )
 
@@ -20,14 +21,19 @@ func (h *Heap) guardStats() (c classCounts) {
 	if g.span == nil {
 		return c
 	}
-	base, limit := h.pages.GuardUnit(g.span, 0)
-	c.Size = uint64(limit - base)
+	c.Size = uint64(h.pages.GuardBytes())
 	c.SpanBytes = h.pages.OpenGuards()
 	c.Slots = c.SpanBytes / c.Size
 	c.Spans = min(c.Slots, 1)
 	c.LiveSlots, c.blocks, c.Live = g.live, g.live, g.requested
 	c.Rounding = c.LiveSlots*c.Size - c.Live
 	c.CentralSlots = c.SpanBytes - c.LiveSlots*c.Size
+	switch free := c.Slots - c.LiveSlots; {
+	case free == 0:
+		c.full = c.Spans
+	default:
+		c.roomy[min(free*mcentral.Occupancies/c.Slots, mcentral.Occupancies-1)] = c.Spans
+	}
 	return c
 }
 

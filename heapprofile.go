@@ -58,11 +58,11 @@ func WriteHeapProfile(w io.Writer) error { return ReadProfile().Write(w) }
 //	waste_space/bytes                       what living blocks have beyond what was asked for
 //
 // and the labels heap (its name), purpose (Options.Purpose), class (as ClassStats.Name) and bytes (of
-// the class's slots), by which -tagfocus selects. The profile is symbolised, functions of this package
+// the class's slots, which large blocks have not), by which -tagfocus selects. The profile is symbolised, functions of this package
 // left out.
 //
 // The figures are estimates from samples, one block each ProfileRate bytes, and scaled up; for a rate of
-// 1 they are exact. They are those of the moment, whatever the collector does. A heap's part of the
+// 1 they are exact, though the waste is that which tiny and guarded blocks would have as others. They are those of the moment, whatever the collector does. A heap's part of the
 // profile ends with its Close. Stacks are cut off behind 64 frames, and of a heap's stacks beyond 8192
 // only the sums are known.
 //

@@ -21,7 +21,7 @@ type Span struct {
 
 	// Of a span in use:
 	Class  string `json:"class,omitempty"`  // as ClassStats.Name
-	Size   uint64 `json:"size,omitempty"`   // bytes of a slot; 0 for a large object
+	Size   uint64 `json:"size,omitempty"`   // bytes of a slot, without the inaccessible pages around a guarded one; 0 for a large object
 	Noscan bool   `json:"noscan,omitempty"` // its blocks hold no references to others
 	Slots  int    `json:"slots,omitempty"`  // 1 for a large object
 	Live   int    `json:"live,omitempty"`   // slots that hold live blocks
@@ -75,7 +75,11 @@ func (h *Heap) Spans() iter.Seq[Span] {
 				return
 			}
 			for _, x := range found {
-				if !yield(spanOf(x)) {
+				s := spanOf(x)
+				if x.Class == mheap.Guarded && x.Use == mheap.InUse {
+					s.Size = uint64(h.pages.GuardBytes())
+				}
+				if !yield(s) {
 					return
 				}
 			}

@@ -3,8 +3,12 @@ package spanheap
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -19,7 +23,7 @@ type Rule struct {
 	Abs         uint64        // a spike is above so many live bytes; 0 for no such rule
 	Cooldown    time.Duration // from one pair of profiles to the next, at least; a minute for 0
 	Dir         string        // where the profiles go; it must exist
-	Keep        int           // pairs of profiles in Dir, of this watcher, beyond which the oldest go; 10 for 0
+	Keep        int           // pairs of profiles in Dir of heaps of the name, beyond which the oldest go; 10 for 0
 
 	// Done, if not nil, is called after each pair, by the watcher, with the files' names or the error that
 	// kept it from writing them.
@@ -32,8 +36,8 @@ type Rule struct {
 //	NAME-1-before.pb.gz   of the last look that was none
 //	NAME-1-after.pb.gz    of the spike
 //
-// NAME being the heap's, numbered on, so that go tool pprof -base before after shows what the spike
-// brought. It returns an error for a rule that no spike can meet, for a Dir that is none, and ErrClosed.
+// NAME being the heap's, behind its last slash, and 1 a number higher than those that lie there, so that nothing is
+// overwritten and go tool pprof -base before after shows what the spike brought. It returns an error for a rule that no spike can meet, for a Dir that is none, and ErrClosed.
 // stop returns when the watcher has ended; any goroutine may call it, and again, but not Done. Watchers cost a Stats and a copy of
 // the profile's sums a second. The rule is that of holmes (github.com/mosn/holmes).
 func (h *Heap) DumpOn(r Rule) (stop func(), err error) {
@@ -68,7 +72,6 @@ type watcher struct {
 	recent []uint64 // live bytes of the last looks, up to ten
 	quiet  []placedCounts
 	dumped time.Time // zero before the first pair
-	pairs  int       // written, ever
 }
 
 func (h *Heap) newWatcher(r Rule) (*watcher, error) {
@@ -126,16 +129,41 @@ func (w *watcher) isSpike(live uint64) bool {
 
 // dump writes a pair, and removes the one that is too many.
 func (w *watcher) dump(counts []placedCounts) (before, after string, err error) {
-	w.pairs++
-	before, after = w.files(w.pairs)
-	if err := errors.Join(w.write(before, w.quiet), w.write(after, counts)); err != nil {
+	pairs := w.pairs()
+	pair := 1
+	if len(pairs) > 0 {
+		pair = pairs[len(pairs)-1] + 1
+	}
+	for errors.Is(err, fs.ErrExist) || before == "" { // another watcher may be faster
+		before, after = w.files(pair)
+		err = errors.Join(w.write(before, w.quiet), w.write(after, counts))
+		pair++
+	}
+	if err != nil {
 		return "", "", err
 	}
-	if old := w.pairs - w.rule.Keep; old > 0 {
-		b, a := w.files(old)
-		_, _ = os.Remove(b), os.Remove(a) // somebody else may have
+	if excess := len(pairs) + 1 - w.rule.Keep; excess > 0 {
+		for _, old := range pairs[:excess] {
+			b, a := w.files(old)
+			_, _ = os.Remove(b), os.Remove(a) // somebody else may have
+		}
 	}
 	return before, after, nil
+}
+
+// pairs returns the numbers of the pairs, or halves of pairs, that lie in the directory, in ascending order.
+func (w *watcher) pairs() (numbers []int) {
+	files, _ := os.ReadDir(w.rule.Dir) // who cannot read it finds none
+	for _, f := range files {
+		rest, ours := strings.CutPrefix(f.Name(), filepath.Base(w.heap.name)+"-")
+		number, half, _ := strings.Cut(rest, "-")
+		n, err := strconv.Atoi(number)
+		if ours && err == nil && (half == "before.pb.gz" || half == "after.pb.gz") {
+			numbers = append(numbers, n)
+		}
+	}
+	slices.Sort(numbers)
+	return slices.Compact(numbers)
 }
 
 // files names the files of a pair.
@@ -145,7 +173,7 @@ func (w *watcher) files(pair int) (before, after string) {
 }
 
 func (w *watcher) write(name string, counts []placedCounts) (err error) {
-	f, err := os.Create(name)
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if err != nil {
 		return fmt.Errorf("spanheap: heap profile: %w", err)
 	}

@@ -132,3 +132,29 @@ func TestRulesThatMakeNoSense(t *testing.T) {
 	_, err = h.DumpOn(spanheap.Rule{Abs: 1, Dir: t.TempDir()})
 	require.ErrorIs(t, err, spanheap.ErrClosed)
 }
+
+// What lies in the directory is kept, up to so many pairs, whoever wrote it.
+func TestSpikesAreNumberedOn(t *testing.T) {
+	h := must(spanheap.NewHeap(spanheap.Options{Name: "numbered"}))
+	dir := t.TempDir()
+	for _, name := range []string{"numbered-7-after.pb.gz", "numbered-12-before.pb.gz", "number-40-after.pb.gz", "numbered-x-after.pb.gz", "numbered-50-other"} {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(name), 0o600))
+	}
+	var written []string
+	look, err := h.Watch(spanheap.Rule{Abs: 1 << 20, Dir: dir, Keep: 2, Done: func(before, after string, err error) {
+		require.NoError(t, err)
+		written = append(written, filepath.Base(before), filepath.Base(after))
+	}})
+	require.NoError(t, err)
+	now := time.Unix(1_700_000_000, 0)
+	look(now)
+	b := alloc(t, h, 2<<20)
+	look(now.Add(time.Second))
+	require.Equal(t, []string{"numbered-13-before.pb.gz", "numbered-13-after.pb.gz"}, written)
+	require.NoFileExists(t, filepath.Join(dir, "numbered-7-after.pb.gz"))
+	for _, name := range append(written, "numbered-12-before.pb.gz", "number-40-after.pb.gz", "numbered-x-after.pb.gz", "numbered-50-other") {
+		require.FileExists(t, filepath.Join(dir, name))
+	}
+	h.Free(b)
+	closeEmpty(t, h)
+}

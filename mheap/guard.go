@@ -34,14 +34,14 @@ type guards struct {
 // ErrNoGuards is the error where no page can be made inaccessible.
 var ErrNoGuards = errors.New("pages cannot be made inaccessible")
 
-// guardUnit is how many bytes a unit has: a page of the heap's and of the system's.
-func (h *Heap) guardUnit() uintptr { return max(PageSize, h.space.System().PageSize()) }
+// GuardBytes is how many bytes a unit has: a page of the heap's and of the system's.
+func (h *Heap) GuardBytes() uintptr { return max(PageSize, h.space.System().PageSize()) }
 
 // NewGuards makes the heap's span of guarded blocks, with all units shut. Once it has succeeded it is not
 // called again. Errors: ErrNoGuards where there can be none, ErrLimit, and the operating system's; the
 // heap is then as it was.
 func (h *Heap) NewGuards() (*Span, error) {
-	if h.guardUnit() > guardUnitMost {
+	if h.GuardBytes() > guardUnitMost {
 		return nil, ErrNoGuards
 	}
 	h.giving.RLock() // whoever waits for memory waits for what is backed here in passing
@@ -75,7 +75,7 @@ func (h *Heap) NewGuards() (*Span, error) {
 // GuardUnit returns the part of slot i for a block, whether it is open or not.
 func (h *Heap) GuardUnit(s *Span, i int) (base, limit uintptr) {
 	base = s.base + uintptr(i)*GuardSlot + GuardSlot/2
-	return base, base + h.guardUnit()
+	return base, base + h.GuardBytes()
 }
 
 // OpenGuard makes the unit of slot i accessible. It does not read zero if it could not be shut before. Errors:
@@ -119,7 +119,7 @@ func (h *Heap) setOpen(i int, open bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.guards.open[i] = open
-	h.shutPages.Store(h.guards.shutPages(h.guardUnit()))
+	h.shutPages.Store(h.guards.shutPages(h.GuardBytes()))
 }
 
 // OpenGuards returns how many bytes the open units have.
@@ -129,7 +129,7 @@ func (h *Heap) OpenGuards() uint64 {
 	if h.guards.span == nil {
 		return 0
 	}
-	return uint64(h.guards.span.Bytes()) - h.guards.shutPages(h.guardUnit())<<PageShift
+	return uint64(h.guards.span.Bytes()) - h.guards.shutPages(h.GuardBytes())<<PageShift
 }
 
 // shutPages counts the pages that are inaccessible and without memory. The caller holds the heap's lock.

@@ -143,7 +143,7 @@ func (h *Heap) Verify() error {
 		recount("huge bytes", h.hugeBytes.Load(), asked),
 		recount("arenas", h.arenaCount.Load(), uint64(len(h.arenas))),
 		recount("large spans", h.largeSpans.Load(), large),
-		recount("shut pages", h.shutPages.Load(), h.guards.shutPages(h.guardUnit())),
+		recount("shut pages", h.shutPages.Load(), h.guards.shutPages(h.GuardBytes())),
 		recount("large pages", h.largePages.Load(), largePages),
 	)
 }

@@ -105,7 +105,7 @@ func writeHeaps(b *bytes.Buffer, heaps []heapAnatomy) {
 		if h.Limit > 0 {
 			limit = size(h.Limit)
 		}
-		t.rowWith(h.Purpose, h.Name, count(s.LiveBlocks), size(s.Live), size(s.Backed), percent(s.Live, s.Backed),
+		t.rowWith(printable(h.Purpose), printable(h.Name), count(s.LiveBlocks), size(s.Live), size(s.Backed), percent(s.Live, s.Backed),
 			size(s.CachedSlots+s.CentralSlots), size(s.FreePages), limit)
 	}
 	t.flush()

@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/spanheap/spanheap"
+	"github.com/spanheap/spanheap/internal/statpage"
 )
 
 // A process to attach to is the test binary again, with this variable set.
@@ -260,21 +261,22 @@ func TestTopShowsRates(t *testing.T) {
 	p := attach(t)
 	looks := 0
 	var last topLook
-	shown := top{s: streams{out: io.Discard}}
+	var seen totals
 	err := follow(processNumber(p.Process.Pid), 2, 0, clock{sleep: func(time.Duration) {
 		_, err := io.WriteString(p.input, strings.Repeat("\n", 100))
 		require.NoError(t, err)
 		p.until(t, func(l listedProcess) bool { return l.Live == attachedLive-100*attachedSize })
-	}}, func(seen sight) error {
+	}}, func(p sight) error {
 		looks++
-		last = newTopLook(seen, shown.before, time.Now())
-		return shown.show(seen)
+		last = seen.look(p, time.Now())
+		require.Equal(t, looks == 1, last.rates == nil)
+		return nil
 	})
 	require.NoError(t, err)
 	require.Equal(t, 2, looks)
 	require.Positive(t, last.Frees)
 	require.Zero(t, last.Mallocs)
-	require.Equal(t, last.rates, last.Rates["32"])
+	require.Equal(t, *last.rates, last.Rates["32"])
 }
 
 func TestTopEndsWithItsProcess(t *testing.T) {
@@ -287,8 +289,40 @@ func TestTopEndsWithItsProcess(t *testing.T) {
 		looks++
 		return nil
 	})
-	require.NoError(t, err)
+	require.ErrorIs(t, err, errOver)
 	require.Equal(t, 1, looks)
+}
+
+// Rates of classes of which all spans went in between, and of those that are seen for the first time.
+func TestRatesOfClassesThatCome(t *testing.T) {
+	begin := time.Unix(1_700_000_000, 0)
+	look := func(t *totals, second int, rows ...statpage.Row) map[string]rates {
+		page := &statpage.Page{
+			Process: statpage.Process{Written: uint64(begin.Add(time.Duration(second) * time.Second).UnixNano())},
+			Heaps:   []statpage.Heap{{Rows: rows}},
+		}
+		return t.look(sight{pid: 1, page: page}, begin).Rates
+	}
+	row := func(class, mallocs, frees uint64) statpage.Row {
+		return statpage.Row{Class: class, Mallocs: mallocs, Frees: frees}
+	}
+	var seen totals
+	require.Empty(t, look(&seen, 0, row(5, 1000, 900)))
+	require.Equal(t, map[string]rates{"5": {10, 60}}, look(&seen, 2, row(5, 1020, 1020)))
+	require.Empty(t, look(&seen, 3))
+	require.Equal(t, map[string]rates{"5": {3, 2}}, look(&seen, 4, row(5, 1026, 1024), row(6, 5000, 5000)))
+	require.Equal(t, map[string]rates{"5": {0, 0}, "6": {7, 8}}, look(&seen, 5, row(5, 1026, 1024), row(6, 5007, 5008)))
+}
+
+func TestTopSaysThatItsProcessEnded(t *testing.T) {
+	p := attach(t)
+	go func() {
+		time.Sleep(300 * time.Millisecond)
+		_ = p.Process.Kill()
+		_ = p.Wait()
+	}()
+	text := succeed(t, "", "top", "-interval", "100ms", p.pid)
+	require.True(t, strings.HasSuffix(text, ": it has ended, or has no heap any more.\n"), text)
 }
 
 func TestHelpDescribesEveryKeyOfProcesses(t *testing.T) {
@@ -305,5 +339,5 @@ func TestHelpDescribesEveryKeyOfProcesses(t *testing.T) {
 	requireDescribed(t, union(commands["report -json TARGET"], statistics), "report", "-json", p.pid)
 	requireDescribed(t, union(commands["spans -json PID"]), "spans", "-json", p.pid)
 	requireDescribed(t, union(commands["classes -json TARGET"], class), "classes", "-json", p.pid)
-	requireDescribed(t, union(commands["top -json TARGET"], statistics), "top", "-json", "-n", "1", p.pid)
+	requireDescribed(t, union(commands["top -json TARGET"], statistics, map[string]bool{"32": true}), "top", "-json", "-n", "2", "-interval", "100ms", p.pid)
 }

@@ -103,9 +103,9 @@ memstat top -json TARGET, an object for each look
   pid, program, age_seconds, rss
                   as above
   mallocs_per_second, frees_per_second
-                  blocks, since the look before
+                  blocks, since the look before; left out in the first
   stats           the statistics of all heaps together
-  rates           the same two by the names of the classes
+  rates           the same two by the names of the classes, from the second look at each on
 
 memstat spans -json PID
 
@@ -123,6 +123,7 @@ memstat record, a line for what it is of, and one for each look
   target          the process, or as it was given
   start           the time of the first look
   seconds         since then
+  age_seconds     since the process wrote its page
   go_live, go_overhead, live, rounding, span_tail, free_slots, free_pages, metadata, files, other, not_resident, rss
                   as in the reconciliation; 0 what handlers do not tell
   backed          live + rounding + span_tail + free_slots + free_pages + metadata

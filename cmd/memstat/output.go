@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 	"text/tabwriter"
+	"unicode"
 
 	"github.com/dustin/go-humanize"
 )
@@ -80,4 +81,14 @@ func plural(n uint64, one, many string) string {
 		return "1 " + one
 	}
 	return count(n) + " " + many
+}
+
+// printable returns a name that somebody else has given without what would make a terminal do something.
+func printable(name string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return unicode.ReplacementChar
+	}, name)
 }

@@ -77,7 +77,7 @@ func readProcess(pid int) (sight, error) {
 	if err != nil {
 		return s, ended(err)
 	}
-	s.program = strings.ToValidUTF8(strings.TrimSpace(string(name)), "?")
+	s.program = printable(strings.TrimSpace(string(name)))
 	s.title = fmt.Sprintf("Process %d, %s", pid, s.program)
 	s.page, err = readPage(filepath.Join(folderOf(pid), "fd"))
 	return s, err

@@ -152,6 +152,9 @@ func (r *reconciliation) verdict(classes []spanheap.ClassStats) string {
 		worst := slices.MaxFunc(classes, func(a, b spanheap.ClassStats) int { return cmp.Compare(free(a), free(b)) })
 		text += fmt.Sprintf(", most of them of class %s: %s", worst.Name, size(free(worst)))
 	}
+	if 2*r.Live >= backed {
+		return fmt.Sprintf("most of it is live data: %s of what spanheap has backed; then %s.", percent(r.Live, backed), text)
+	}
 	return fmt.Sprintf("%s; %s is live.", text, percent(r.Live, backed))
 }
 

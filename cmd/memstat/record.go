@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -15,7 +16,7 @@ var recordCommand = command{
 	mixed:   true,
 	summary: "keep the series of a process's memory, for memstat plot",
 	details: `Writes to FILE, a line of JSON for each look, what is resident of a process, taken apart, what lives in its
-heaps and what is wasted, class by class. It goes on until the process ends, or is interrupted; what is
+heaps and what is wasted, class by class. It goes on until the process ends, or handlers answer no more, or it is interrupted; what is
 written by then is whole. With -profile-every a heap profile is kept beside every N-th look, as FILE.1.pb.gz
 and so on, for go tool pprof -base: the handlers must be the target.
 
@@ -50,14 +51,18 @@ and so on, for go tool pprof -base: the handlers must be the target.
 			}
 			defer file.Close()
 			r := recorder{file: file, name: *name, every: *every, handlers: handlers, now: systemClock.now}
-			if err := follow(t, *looks, *interval, systemClock, r.keep); err != nil {
-				return err
+			ended := follow(t, *looks, *interval, systemClock, r.keep)
+			if errors.Is(ended, errOver) {
+				ended = nil
+			}
+			if r.looks == 0 {
+				return ended
 			}
 			if err := file.Close(); err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(s.out, "%s looks in %s; memstat plot %s -svg OUT draws them\n", count(r.looks), *name, *name)
-			return err
+			_, err = fmt.Fprintf(s.out, "%s in %s; memstat plot %s -svg OUT draws them\n", plural(uint64(r.looks), "look", "looks"), *name, *name)
+			return errors.Join(ended, err)
 		}
 	},
 }
@@ -71,7 +76,8 @@ type recordingHead struct {
 
 // point is one look. What is resident is 0 where only the handlers were asked.
 type point struct {
-	Seconds float64 `json:"seconds"` // since the first look
+	Seconds float64 `json:"seconds"`     // since the first look
+	Age     float64 `json:"age_seconds"` // of what the process wrote
 	reconciliation
 	Backed  uint64       `json:"backed"`
 	Waste   uint64       `json:"waste"`
@@ -106,7 +112,7 @@ func (r *recorder) keep(p sight) error {
 		}
 	}
 	r.looks++
-	x := point{Seconds: now.Sub(r.start).Seconds(), reconciliation: countedBy(p.page), Classes: []pointClass{}}
+	x := point{Seconds: now.Sub(r.start).Seconds(), Age: p.age(now).Seconds(), reconciliation: countedBy(p.page), Classes: []pointClass{}}
 	if p.local() {
 		v, err := p.view()
 		if err != nil {

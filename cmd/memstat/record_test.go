@@ -4,6 +4,7 @@ package main
 
 import (
 	"encoding/json"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -115,4 +116,28 @@ func TestHelpDescribesEveryKeyOfRecordings(t *testing.T) {
 		}
 	}
 	require.Equal(t, commands["record"], keys)
+}
+
+// Handlers that answer no more end a recording, which is whole up to there.
+func TestARecordingOfHandlersThatGo(t *testing.T) {
+	looks := 0
+	there := handlersOf(t)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if looks++; looks > 3 {
+			http.Error(w, "no more", http.StatusServiceUnavailable)
+			return
+		}
+		there.ServeHTTP(w, r)
+	}))
+	defer server.Close()
+	name := filepath.Join(t.TempDir(), "series")
+	code, stdout, stderr := memstat("", "record", "-interval", "100ms", "-o", name, server.URL)
+	require.Equal(t, exitFailure, code)
+	require.Contains(t, stdout, "3 looks in "+name)
+	require.Contains(t, stderr, "503")
+	require.Contains(t, succeed(t, "", "plot", name), "3 looks")
+}
+
+func TestNamesDoNotReachTheTerminalRaw(t *testing.T) {
+	require.Equal(t, "a\uFFFD[2Jb\uFFFDc é", printable("a\x1b[2Jb\nc é"))
 }

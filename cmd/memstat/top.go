@@ -6,7 +6,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"slices"
 	"time"
 
 	"github.com/spanheap/spanheap"
@@ -42,7 +41,14 @@ one before; elsewhere they follow each other, and with -json each is an object. 
 				return err
 			}
 			t := top{s: s, json: *asJSON, rows: *rows, redraw: isTerminal(s.out) && os.Getenv("TERM") != "dumb"}
-			return follow(seen, *looks, *interval, systemClock, t.show)
+			if err := follow(seen, *looks, *interval, systemClock, t.show); !errors.Is(err, errOver) {
+				return err
+			}
+			if !t.json {
+				_, err = fmt.Fprintf(s.out, "%s: it has ended, or has no heap any more.\n", t.title)
+				return err
+			}
+			return nil
 		}
 	},
 }
@@ -50,8 +56,11 @@ one before; elsewhere they follow each other, and with -json each is an object. 
 // shortestInterval is about how often a process writes its page.
 const shortestInterval = 100 * time.Millisecond
 
-// follow has show look at a target so many times, or without end, until the process ends. That is an error
-// only if it was never there.
+// errOver ends a series of looks at a process that has ended, or has no open heap any more.
+var errOver = errors.New("the process has ended")
+
+// follow has show look at a target so many times, or without end, until it returns an error: errOver when the process
+// was there before.
 func follow(t target, looks int, interval time.Duration, c clock, show func(sight) error) error {
 	p, err := t.look()
 	if err != nil {
@@ -64,7 +73,7 @@ func follow(t target, looks int, interval time.Duration, c clock, show func(sigh
 		c.sleep(interval)
 		p, err = t.look()
 		if errors.Is(err, errNoProcess) || errors.Is(err, errNoProcPage) {
-			return nil
+			return errOver
 		}
 		if err != nil {
 			return err
@@ -78,7 +87,20 @@ type top struct {
 	json   bool
 	rows   int
 	redraw bool
-	before *statpage.Page
+	before totals
+	title  string // of the target
+}
+
+// totals are what is known of the blocks that were allocated and freed, by a look and those before it.
+type totals struct {
+	at      time.Time // when the process wrote its page; zero before the first look
+	all     statpage.Heap
+	classes map[uint64]classTotals // of classes that have no spans any more, too
+}
+
+type classTotals struct {
+	at             time.Time
+	mallocs, frees uint64
 }
 
 // topLook is one look, with rates since the one before it.
@@ -88,7 +110,9 @@ type topLook struct {
 	Program string  `json:"program,omitempty"`
 	Age     float64 `json:"age_seconds"`
 	RSS     uint64  `json:"rss,omitempty"`
-	rates
+
+	*rates // nil in the first look
+
 	Stats spanheap.Stats   `json:"stats"`
 	Rates map[string]rates `json:"rates"` // by the class's name
 
@@ -103,8 +127,8 @@ type rates struct {
 const home = "\x1b[H\x1b[2J" // the cursor goes to the upper left corner of an empty screen
 
 func (t *top) show(p sight) error {
-	l := newTopLook(p, t.before, time.Now())
-	t.before = p.page
+	t.title = p.title
+	l := t.before.look(p, time.Now())
 	if t.json {
 		return writeJSON(t.s.out, l)
 	}
@@ -118,51 +142,61 @@ func (t *top) show(p sight) error {
 	return err
 }
 
-// newTopLook returns a look at what had another page before, or nil.
-func newTopLook(p sight, before *statpage.Page, now time.Time) topLook {
+// look returns a look, with rates since the one before it, and adds it to the totals. A class has rates from its
+// second look on.
+func (t *totals) look(p sight, now time.Time) topLook {
 	total := totalOf(p.page)
 	l := topLook{
 		Schema: schema, PID: p.pid, Program: p.program, Age: p.age(now).Seconds(), RSS: p.resident(),
 		title: p.title, Stats: statsOf(&total), Rates: map[string]rates{},
 	}
-	if before == nil || before.Process.Written >= p.page.Process.Written {
-		return l
+	at, before := p.page.Process.WrittenAt(), *t
+	if !before.at.IsZero() {
+		r := ratesOf(at.Sub(before.at), total.Mallocs-before.all.Mallocs, total.Frees-before.all.Frees)
+		l.rates = &r
 	}
-	old := totalOf(before)
-	seconds := p.page.Process.WrittenAt().Sub(before.Process.WrittenAt()).Seconds()
-	rate := func(before, now uint64) float64 { return float64(now-min(before, now)) / seconds }
-	l.rates = rates{rate(old.Mallocs, total.Mallocs), rate(old.Frees, total.Frees)}
+	t.at, t.all = at, total
+	if !p.local() {
+		return l // handlers do not tell the blocks of each class
+	}
+	if t.classes == nil {
+		t.classes = map[uint64]classTotals{}
+	}
 	for i := range total.Rows {
-		if !p.local() {
-			break // handlers do not tell the blocks of each class
-		}
 		row := &total.Rows[i]
-		was := rowOf(&old, row.Class)
-		l.Rates[className(row.Class)] = rates{rate(was.Mallocs, row.Mallocs), rate(was.Frees, row.Frees)}
+		if was, known := t.classes[row.Class]; known {
+			l.Rates[className(row.Class)] = ratesOf(at.Sub(was.at), row.Mallocs-was.mallocs, row.Frees-was.frees)
+		}
+		t.classes[row.Class] = classTotals{at, row.Mallocs, row.Frees}
 	}
 	return l
 }
 
-// rowOf returns the heap's row of a class, or an empty one.
-func rowOf(h *statpage.Heap, class uint64) statpage.Row {
-	if i := slices.IndexFunc(h.Rows, func(r statpage.Row) bool { return r.Class == class }); i >= 0 {
-		return h.Rows[i]
+// ratesOf returns how many blocks there were a second: none on a page that was not written anew, and where a count went
+// back, as that of a heap which was closed does.
+func ratesOf(passed time.Duration, mallocs, frees uint64) rates {
+	if passed <= 0 {
+		return rates{}
 	}
-	return statpage.Row{}
+	perSecond := func(n uint64) float64 { return float64(max(int64(n), 0)) / passed.Seconds() }
+	return rates{perSecond(mallocs), perSecond(frees)}
 }
 
 func (l *topLook) text(rows int) []byte {
 	var b bytes.Buffer
 	s := &l.Stats
-	waste := s.Backed - min(s.Live, s.Backed)
+	rest := s.Backed - min(s.Live, s.Backed)
 	fmt.Fprintf(&b, "%s: written %s\n", l.title, ago(l.Age))
 	if l.RSS > 0 {
 		fmt.Fprintf(&b, "resident %s, ", size(l.RSS))
 	}
-	fmt.Fprintf(&b, "backed %s, live %s in %s, waste %s (%s of backed)\n",
-		size(s.Backed), size(s.Live), plural(s.LiveBlocks, "block", "blocks"), size(waste), percent(waste, s.Backed))
-	fmt.Fprintf(&b, "free pages %s, metadata %s, given back %s; %s allocated, %s freed\n\n",
-		size(s.FreePages), size(s.Metadata), size(s.Released), perSecond(l.Mallocs), perSecond(l.Frees))
+	fmt.Fprintf(&b, "backed %s, live %s in %s, the rest %s (%s of backed)\n",
+		size(s.Backed), size(s.Live), plural(s.LiveBlocks, "block", "blocks"), size(rest), percent(rest, s.Backed))
+	fmt.Fprintf(&b, "free pages %s, metadata %s, given back %s", size(s.FreePages), size(s.Metadata), size(s.Released))
+	if l.rates != nil {
+		fmt.Fprintf(&b, "; %s allocated, %s freed", perSecond(l.Mallocs), perSecond(l.Frees))
+	}
+	b.WriteString("\n\n")
 	t := newTable(&b, len("large"))
 	t.row("class", "slot", "spans", "used", "live", "waste", "of spans", "allocated", "freed")
 	for i, c := range worstFirst(s.Classes) {
