@@ -81,6 +81,9 @@ func (h *Heap) newWatcher(r Rule) (*watcher, error) {
 	if r.DiffPercent == 0 && r.Abs == 0 {
 		return nil, errors.New("spanheap: watch: the rule has neither DiffPercent nor Abs")
 	}
+	if r.Dir == "" {
+		return nil, errors.New("spanheap: watch: the rule has no Dir")
+	}
 	if info, err := os.Stat(r.Dir); err != nil {
 		return nil, fmt.Errorf("spanheap: watch: %w", err)
 	} else if !info.IsDir() {

@@ -120,6 +120,8 @@ func TestRulesThatMakeNoSense(t *testing.T) {
 	h := newHeap(t)
 	_, err := h.DumpOn(spanheap.Rule{Dir: t.TempDir()})
 	require.ErrorContains(t, err, "neither DiffPercent nor Abs")
+	_, err = h.DumpOn(spanheap.Rule{Abs: 1})
+	require.ErrorContains(t, err, "no Dir")
 	_, err = h.DumpOn(spanheap.Rule{Abs: 1, Dir: filepath.Join(t.TempDir(), "none")})
 	require.ErrorIs(t, err, os.ErrNotExist)
 	_, err = h.DumpOn(spanheap.Rule{Abs: 1, Dir: os.Args[0]})

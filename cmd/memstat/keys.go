@@ -144,7 +144,7 @@ memstat plot -json
                   bytes
     change_per_minute
                   bytes, from the first to the last
-    climbs        whether the least of its last third is a hundredth above the most of its first
+    climbs        whether, of nine looks or more, the least of its last third is a hundredth above the most of its first
 
 memstat classes -json TARGET
 

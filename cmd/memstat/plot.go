@@ -17,7 +17,7 @@ var plotCommand = command{
 	mixed:   true,
 	summary: "what climbs in a recording, as a table and a picture",
 	details: `Prints how the memory of a recording, of memstat record, went: first, last and most, the change per minute,
-and whether it climbs: whether it was always higher in the last third than ever in the first, by a hundredth
+and, of nine looks or more, whether it climbs: whether it was always higher in the last third than ever in the first, by a hundredth
 at least. A leak does.
 With -svg it draws the resident, backed and live bytes over time, and below them the live bytes of the five
 classes that grew most. A FILE of - is standard input.`,

@@ -29,6 +29,8 @@ type reconciliation struct {
 	Other       uint64 `json:"other"`
 	NotResident uint64 `json:"not_resident"`
 	RSS         uint64 `json:"rss"`
+
+	ours uint64 // of RSS, what lies in the heaps' extents
 }
 
 // countedBy returns the part of it that spanheap counts.
@@ -61,6 +63,7 @@ func reconcile(p *statpage.Page, v smaps.View) reconciliation {
 	if x.Flags&statpage.ExtentsCut != 0 {
 		ours = min(s.Backed, anonymous-min(goMapped, anonymous))
 	}
+	r.ours = ours
 	others := anonymous - ours
 	for _, c := range [...]struct{ counted, found uint64 }{{s.Backed, ours}, {goMapped, others}} {
 		r.Other += c.found - min(c.counted, c.found)
@@ -126,12 +129,12 @@ func (r *reconciliation) write(b *bytes.Buffer, swapped uint64) {
 // verdict says in words what most of the resident memory is. classes are those of all heaps.
 func (r *reconciliation) verdict(classes []spanheap.ClassStats) string {
 	backed := r.backed()
-	if foreign := r.GoLive + r.GoOverhead + r.Files + r.Other; backed < foreign/2 {
+	if foreign := r.RSS - r.ours; r.RSS > 0 && r.ours < foreign/2 {
 		largest := r.largest([]share{
 			{"the Go heap's objects", r.GoLive}, {"Go's overhead over its live heap", r.GoOverhead},
 			{"files", r.Files}, {"memory that neither Go nor spanheap counts", r.Other},
 		})
-		return fmt.Sprintf("not spanheap, which has %s: most of it is %s, %s.", size(backed), largest.words, size(largest.bytes))
+		return fmt.Sprintf("not spanheap, of which %s is resident: most of it is %s, %s.", size(r.ours), largest.words, size(largest.bytes))
 	}
 	if backed == 0 {
 		return "there is nothing."

@@ -42,13 +42,13 @@ func TestTheReconciliationSaysWhoseItIs(t *testing.T) {
 		Heaps:   []statpage.Heap{{Live: 1000, CentralSlots: 200, Backed: 1200}},
 	}
 	require.Equal(t, reconciliation{
-		GoLive: 50, GoOverhead: 30, Live: 1000, FreeSlots: 200, Files: 40, Other: 25, NotResident: 100, RSS: 1245,
+		GoLive: 50, GoOverhead: 30, Live: 1000, FreeSlots: 200, Files: 40, Other: 25, NotResident: 100, RSS: 1245, ours: 1100,
 	}, reconcile(p, viewWith(1245, 1205, 1100)))
 }
 
 func TestTheReconciliationOnPaperCloses(t *testing.T) {
 	var b bytes.Buffer
-	r := reconciliation{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 44}
+	r := reconciliation{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 44, 33}
 	r.write(&b, 0)
 	sum := 0
 	lines := regexp.MustCompile(`(?m)^ +([-+=]?) ([A-Za-z:' ]+?) +([\d,]+) +\S+ .?i?B `).FindAllStringSubmatch(b.String(), -1)
@@ -83,10 +83,11 @@ func TestTheVerdictNamesWhatMattersMost(t *testing.T) {
 		{reconciliation{Live: 600, Rounding: 400}, "most of it is live data: 60.0 % of what spanheap has backed; then rounding: 40.0 % of backed is what slots are larger than their blocks."},
 		{reconciliation{Live: 600, SpanTail: 400}, "most of it is live data: 60.0 % of what spanheap has backed; then span tails: 40.0 % of backed is ends of spans."},
 		{reconciliation{Live: 600, Metadata: 400}, "most of it is live data: 60.0 % of what spanheap has backed; then records: 40.0 % of backed is metadata."},
-		{reconciliation{Live: 100, GoLive: 1000, GoOverhead: 10}, "not spanheap, which has 100 B: most of it is the Go heap's objects, 1000 B."},
-		{reconciliation{Live: 100, GoLive: 10, GoOverhead: 1000}, "not spanheap, which has 100 B: most of it is Go's overhead over its live heap, 1000 B."},
-		{reconciliation{Live: 100, Other: 1000}, "not spanheap, which has 100 B: most of it is memory that neither Go nor spanheap counts, 1000 B."},
-		{reconciliation{Live: 100, Files: 1000}, "not spanheap, which has 100 B: most of it is files, 1000 B."},
+		{reconciliation{Live: 100, GoLive: 1000, GoOverhead: 10, RSS: 1110, ours: 100}, "not spanheap, of which 100 B is resident: most of it is the Go heap's objects, 1000 B."},
+		{reconciliation{Live: 100, GoLive: 10, GoOverhead: 1000, RSS: 1110, ours: 100}, "not spanheap, of which 100 B is resident: most of it is Go's overhead over its live heap, 1000 B."},
+		{reconciliation{Live: 9000, GoLive: 1000, NotResident: 8900, RSS: 1100, ours: 100}, "not spanheap, of which 100 B is resident: most of it is the Go heap's objects, 1000 B."},
+		{reconciliation{Live: 100, Other: 1000, RSS: 1100, ours: 100}, "not spanheap, of which 100 B is resident: most of it is memory that neither Go nor spanheap counts, 1000 B."},
+		{reconciliation{Live: 100, Files: 1000, RSS: 1100, ours: 100}, "not spanheap, of which 100 B is resident: most of it is files, 1000 B."},
 	} {
 		require.Equal(t, c.want, c.r.verdict(classes))
 	}

@@ -25,7 +25,7 @@ and so on, for go tool pprof -base: the handlers must be the target.
 		interval := flags.Duration("interval", time.Second, "the time between two looks")
 		looks := flags.Int("n", 0, "end after `N` looks; 0 for no end")
 		every := flags.Int("profile-every", 0, "keep a heap profile at every `N`-th look; 0 for none")
-		name := flags.String("o", "", "the `FILE` that is written")
+		name := flags.String("o", "", "the `FILE` that is written; - is standard output")
 		return func(s streams, args []string) error {
 			switch {
 			case *name == "":
@@ -44,6 +44,16 @@ and so on, for go tool pprof -base: the handlers must be the target.
 			handlers, served := t.(*remote)
 			if *every > 0 && !served {
 				return usagef("-profile-every needs handlers, http://HOST:PORT or unix:PATH: a page has no profiles")
+			}
+			if *name == "-" {
+				if *every > 0 {
+					return usagef("-profile-every needs a FILE, to keep profiles beside")
+				}
+				r := recorder{file: s.out, now: systemClock.now}
+				if err := follow(t, *looks, *interval, systemClock, r.keep); !errors.Is(err, errOver) {
+					return err
+				}
+				return nil
 			}
 			file, err := os.Create(*name)
 			if err != nil {

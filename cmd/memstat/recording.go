@@ -60,6 +60,9 @@ type trend struct {
 	Climbs    bool    `json:"climbs"` // the least of its last third is a hundredth above the most of its first
 }
 
+// leastThird is how many looks a third of a recording has at least that can tell what climbs.
+const leastThird = 3
+
 // series returns the figure's value at each point.
 func (r *recording) series(of func(*point) uint64) []uint64 {
 	values := make([]uint64, len(r.points))
@@ -76,7 +79,7 @@ func (r *recording) trendOf(name string, values []uint64) trend {
 	if minutes := r.seconds() / 60; minutes > 0 {
 		t.PerMinute = (float64(t.Last) - float64(t.First)) / minutes
 	}
-	if third := len(values) / 3; third > 0 {
+	if third := len(values) / 3; third >= leastThird {
 		before := slices.Max(values[:third])
 		t.Climbs = slices.Min(values[len(values)-third:]) > before+before/100
 	}

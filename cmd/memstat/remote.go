@@ -68,7 +68,8 @@ func (r *remote) get(page string) ([]byte, error) {
 		return nil, fmt.Errorf("%s: %w", r.name, err)
 	}
 	if answer.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("%s: %s answers %s", r.name, page, answer.Status)
+		reason, _, _ := strings.Cut(string(body), "\n")
+		return nil, fmt.Errorf("%s: %s answers %s: %s", r.name, page, answer.Status, printable(reason[:min(len(reason), 200)]))
 	}
 	if len(body) > mostOfAnAnswer {
 		return nil, fmt.Errorf("%s: %s answers more than %s", r.name, page, size(mostOfAnAnswer))
