@@ -75,9 +75,10 @@ func (s *Set) join() bool {
 		return false
 	}
 	if s.open(id) != &nobody {
-		for id = 0; id < s.owners() && s.open(id) != &nobody; id++ {
+		owners := s.owners() // which others may change meanwhile
+		for id = 0; id < owners && s.open(id) != &nobody; id++ {
 		}
-		if id == s.owners() {
+		if id == owners {
 			return true
 		}
 	}
