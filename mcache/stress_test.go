@@ -116,33 +116,3 @@ func TestManyFirstUsersAtOnce(t *testing.T) {
 		r.requireEmpty()
 	}
 }
-
-// Owners who come for their caches, which are being drained, while there come to be more owners and fewer.
-func TestOwnersComeWhileTheirNumberChanges(t *testing.T) {
-	procs(t, 16)
-	r := newRig(t)
-	var over atomic.Bool
-	onProcs(10, func(g int) {
-		switch g {
-		case 0:
-			defer over.Store(true)
-			for i := range 3000 {
-				runtime.GOMAXPROCS(2 + i%2*14)
-			}
-			return
-		case 1:
-			for !over.Load() {
-				r.Drain()
-			}
-			return
-		}
-		for !over.Load() {
-			if b, err := r.alloc(noscan(64), 64); err != nil || !r.free(b) {
-				t.Error(b, err)
-				return
-			}
-		}
-	})
-	r.verify(nil)
-	r.requireEmpty()
-}
