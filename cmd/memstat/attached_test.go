@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -72,6 +73,12 @@ type attached struct {
 	*exec.Cmd
 	input io.Writer
 	pid   string
+	reap  func() // waits until it has ended: the first call, the others for the first
+}
+
+func (p *attached) kill() {
+	_ = p.Process.Kill()
+	p.reap()
 }
 
 // attach starts a process, and waits until it has a page on which all of its blocks are. It ends with the test.
@@ -92,15 +99,16 @@ func startAttached(t *testing.T, environment ...string) *attached {
 	output, err := c.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, c.Start())
+	reap := sync.OnceFunc(func() { _ = c.Wait() })
 	t.Cleanup(func() {
 		_ = c.Process.Signal(syscall.SIGCONT)
 		_ = input.Close()
-		_ = c.Wait()
+		reap()
 	})
 	line, err := bufio.NewReader(output).ReadString('\n')
 	require.NoError(t, err)
 	require.Equal(t, "ready\n", line)
-	return &attached{c, input, strconv.Itoa(c.Process.Pid)}
+	return &attached{c, input, strconv.Itoa(c.Process.Pid), reap}
 }
 
 // until waits until ps shows of the process what is wanted.
@@ -282,10 +290,7 @@ func TestTopShowsRates(t *testing.T) {
 func TestTopEndsWithItsProcess(t *testing.T) {
 	p := attach(t)
 	looks := 0
-	err := follow(processNumber(p.Process.Pid), 0, time.Second, clock{sleep: func(time.Duration) {
-		require.NoError(t, p.Process.Kill())
-		_ = p.Wait()
-	}}, func(sight) error {
+	err := follow(processNumber(p.Process.Pid), 0, time.Second, clock{sleep: func(time.Duration) { p.kill() }}, func(sight) error {
 		looks++
 		return nil
 	})
@@ -316,11 +321,7 @@ func TestRatesOfClassesThatCome(t *testing.T) {
 
 func TestTopSaysThatItsProcessEnded(t *testing.T) {
 	p := attach(t)
-	go func() {
-		time.Sleep(300 * time.Millisecond)
-		_ = p.Process.Kill()
-		_ = p.Wait()
-	}()
+	time.AfterFunc(300*time.Millisecond, p.kill)
 	text := succeed(t, "", "top", "-interval", "100ms", p.pid)
 	require.True(t, strings.HasSuffix(text, ": it has ended, or has no heap any more.\n"), text)
 }
