@@ -34,17 +34,14 @@ func (h *Heap) Free(b []byte) {
 		}
 		h.caches.Leave(c)
 	}
-	if n != 0 && !h.freeTiny(p, n) && !h.freeLarge(p, n) {
+	if n != 0 && (n >= smallest || !h.freeTiny(p, n)) && !h.freeLarge(p, n) {
 		h.free("Free", p, n)
 	}
 }
 
-// freeTiny gives back the tiny block of n bytes at p if it is one, live, and the P's cache has room for its
+// freeTiny gives back the tiny block of n bytes, under smallest, at p if it is one, live, and the P's cache has room for its
 // slot; it tells whether it did.
 func (h *Heap) freeTiny(p, n uintptr) bool {
-	if n >= smallest {
-		return false
-	}
 	freed := false
 	c := h.caches.Enter(mcache.Pin())
 	if a := h.key.ArenaOf(p); a != nil && c.HasRoom(mheap.Tiny) {

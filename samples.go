@@ -69,7 +69,12 @@ func weightOf(n, rate uintptr) uint64 {
 	if rate <= 1 {
 		return weightOne
 	}
-	return uint64(math.Round(-weightOne / math.Expm1(-float64(n)/float64(rate))))
+	x := float64(n) / float64(rate)
+	if x > 1 {
+		return uint64(math.Round(-weightOne / math.Expm1(-x)))
+	}
+	series := float64(rate)/float64(n) + 1./2 + x*(1./12-x*x*(1./720-x*x/30240)) // Bernoulli's, to a part in a million
+	return uint64(math.Round(weightOne * series))
 }
 
 // record returns the record of a place, whose stack it copies where it keeps it.

@@ -1,6 +1,7 @@
 package spanheap
 
 import (
+	"math"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -21,4 +22,13 @@ func TestPlacesOfOneHash(t *testing.T) {
 		require.Same(t, records[i], s.record(p))
 	}
 	require.Len(t, s.all(), len(places))
+}
+
+// Weights are reciprocals of probabilities, small and large ones.
+func TestWeights(t *testing.T) {
+	for _, n := range []uintptr{1, 8, 100, 1000, 1999, 2000, 2001, 3000, 20_000, 1 << 30} {
+		probability := -math.Expm1(-float64(n) / 2000)
+		require.InEpsilon(t, weightOne/probability, float64(weightOf(n, 2000)), 1e-5, "%d bytes", n)
+	}
+	require.EqualValues(t, weightOne, weightOf(5, 1))
 }

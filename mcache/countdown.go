@@ -1,9 +1,6 @@
 package mcache
 
-import (
-	"math"
-	"math/rand/v2"
-)
+import "math/rand/v2"
 
 // The countdown of a cache: how many bytes Pop and its like hand out until the slow path must see a
 // block, because the heap's housekeeping is due, or because the block is to be sampled. It is the
@@ -23,7 +20,6 @@ const interval = 2 << 20
 type beyond struct {
 	tick, sample uintptr // bytes from the countdown's end to the tick and to the sample; one of them is 0
 	rate         uintptr // of the sample
-	random       uint64
 }
 
 // due is what the slow path has to do beside its allocation.
@@ -34,9 +30,8 @@ type due struct {
 
 // start begins the countdown of a new cache.
 func (c *Cache) start(rate uintptr) {
-	c.beyond.random = rand.Uint64()
 	c.beyond.rate = rate
-	c.setCountdown(interval, c.gap())
+	c.setCountdown(interval, gap(rate))
 }
 
 // setCountdown puts the tick and the sample so many bytes away.
@@ -51,7 +46,7 @@ func (c *Cache) renew(n, rate uintptr) (d due) {
 	tick, sample := c.countdown+c.beyond.tick, c.countdown+c.beyond.sample
 	if c.beyond.rate != rate {
 		c.beyond.rate = rate
-		sample = c.countdown + c.gap()
+		sample = c.countdown + gap(rate)
 	}
 	if tick < n {
 		d.tick = true
@@ -59,7 +54,7 @@ func (c *Cache) renew(n, rate uintptr) (d due) {
 	}
 	if sample < n {
 		d.rate = rate
-		sample = n + c.gap()
+		sample = n + gap(rate)
 	}
 	c.setCountdown(tick, sample)
 	return d
@@ -74,7 +69,7 @@ func (s *Set) chance(n uintptr) uintptr {
 }
 
 // Chosen draws whether a block of n bytes is one that is sampled with the rate.
-func Chosen(n, rate uintptr) bool { return gap(rate, rand.Uint64()) < n }
+func Chosen(n, rate uintptr) bool { return gap(rate) < n }
 
 // SetSampleRate makes rate the mean number of bytes from one sampled block to the next: 0 samples none,
 // 1 every block. Owners go on meanwhile. What they allocate after it is sampled with the new rate, but
@@ -96,7 +91,7 @@ func (s *Set) SetSampleRate(rate uintptr) {
 	for _, id := range ids {
 		c := s.all[id]
 		c.beyond.rate = rate
-		c.setCountdown(c.countdown+c.beyond.tick, c.gap())
+		c.setCountdown(c.countdown+c.beyond.tick, gap(rate))
 	}
 	s.restore(ids)
 }
@@ -104,27 +99,15 @@ func (s *Set) SetSampleRate(rate uintptr) {
 // never is a distance in bytes that no program comes to, and that leaves room for the sum of a few.
 const never = ^uintptr(0) >> 2
 
-// gap returns the distance to the next sample. The generator is a step of splitmix64 (Steele, Lea and
-// Flood, 2014).
-func (c *Cache) gap() uintptr {
-	c.beyond.random += 0x9e3779b97f4a7c15
-	x := c.beyond.random
-	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
-	x = (x ^ x>>27) * 0x94d049bb133111eb
-	return gap(c.beyond.rate, x^x>>31)
-}
-
-// gap turns random bits into a distance that is exponentially distributed with the rate as its mean. One
-// logarithm for every sample costs less than a table of it would.
-func gap(rate uintptr, random uint64) uintptr {
+// gap returns a distance to the next sample: random, exponentially distributed, with the rate as its mean.
+func gap(rate uintptr) uintptr {
 	switch rate {
 	case 0:
 		return never
 	case 1:
 		return 0
 	}
-	uniform := (float64(random>>11) + 1) / (1 << 53) // above 0, up to 1
-	if x := -math.Log(uniform) * float64(rate); x < float64(never) {
+	if x := rand.ExpFloat64() * float64(rate); x < float64(never) {
 		return uintptr(x)
 	}
 	return never

@@ -67,5 +67,5 @@ func FillRoom(class mheap.SpanClass) uintptr { return fillRoom(class) }
 // Look is what a sweep sees of the cache.
 func (c *Cache) Look() uintptr { return c.look() }
 
-// Gap is the distance to the next sample that comes of random bits.
-func Gap(rate uintptr, random uint64) uintptr { return gap(rate, random) }
+// Gap is a distance to the next sample.
+func Gap(rate uintptr) uintptr { return gap(rate) }
