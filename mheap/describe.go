@@ -82,8 +82,8 @@ func (s *Span) VerifySlots() error {
 	for i := range uintptr(s.slots) {
 		state := s.State(i)
 		word := *stateWordAt(state)
-		allocated, freed := tinyByte(word, state, tinyAllocated), tinyByte(word, state, tinyFreed)
-		if tinyByte(word, state, 0) == uint32(Live) && freed&^allocated != 0 {
+		allocated, freed := tinyByte(word, tinyAllocated), tinyByte(word, tinyFreed)
+		if tinyByte(word, 0) == uint32(Live) && freed&^allocated != 0 {
 			return fmt.Errorf("tiny blocks: of slot %d at %#x the blocks %08b are freed, handed out were %08b: %v",
 				i, s.base+i*TinySlot, freed, allocated, s)
 		}

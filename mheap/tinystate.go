@@ -27,7 +27,7 @@ func TinyBytes(n uintptr) uintptr { return uintptr(tinyBytes[n%uintptr(len(tinyB
 var tinyBytes = [TinyMax + 1]uint8{2, 2, 2, 4, 4, 8, 8, 8}
 
 // OpenTiny makes a slot that is the caller's Live, and begins to share it out.
-func OpenTiny(state uintptr) { *stateWordAt(state) = uint32(Live) << byteShift(state) }
+func OpenTiny(state uintptr) { *stateWordAt(state) = uint32(Live) << byteShift(0) }
 
 // AllocTiny notes that the block at offset in the slot is handed out. The caller shares it out.
 func AllocTiny(state, offset uintptr) {
@@ -39,9 +39,9 @@ func AllocTiny(state, offset uintptr) {
 func CloseTiny(state uintptr) (done bool) {
 	for {
 		old := atomic.LoadUint32(stateWordAt(state))
-		closed := old | 1<<byteShift(state+tinyClosed)
+		closed := old | 1<<byteShift(tinyClosed)
 		if atomic.CompareAndSwapUint32(stateWordAt(state), old, closed) {
-			return tinyDone(closed, state)
+			return tinyDone(closed)
 		}
 	}
 }
@@ -52,13 +52,13 @@ func FreeTiny(state, offset uintptr) (live, done bool) {
 	block := uint32(1) << (offset / tinyGrain)
 	for {
 		old := atomic.LoadUint32(stateWordAt(state))
-		blocks := tinyByte(old, state, tinyAllocated) &^ tinyByte(old, state, tinyFreed)
-		if blocks&block == 0 || offset%tinyGrain != 0 || tinyByte(old, state, 0) != uint32(Live) {
+		blocks := tinyByte(old, tinyAllocated) &^ tinyByte(old, tinyFreed)
+		if blocks&block == 0 || offset%tinyGrain != 0 || tinyByte(old, 0) != uint32(Live) {
 			return false, false
 		}
-		freed := old | block<<byteShift(state+tinyFreed)
+		freed := old | block<<byteShift(tinyFreed)
 		if atomic.CompareAndSwapUint32(stateWordAt(state), old, freed) {
-			return true, tinyDone(freed, state)
+			return true, tinyDone(freed)
 		}
 	}
 }
@@ -66,8 +66,8 @@ func FreeTiny(state, offset uintptr) (live, done bool) {
 // TinyLive tells whether a live block begins at offset in the slot.
 func TinyLive(state, offset uintptr) bool {
 	w := atomic.LoadUint32(stateWordAt(state))
-	blocks := tinyByte(w, state, tinyAllocated) &^ tinyByte(w, state, tinyFreed)
-	return tinyByte(w, state, 0) == uint32(Live) && offset%tinyGrain == 0 && blocks>>(offset/tinyGrain)&1 != 0
+	blocks := tinyByte(w, tinyAllocated) &^ tinyByte(w, tinyFreed)
+	return tinyByte(w, 0) == uint32(Live) && offset%tinyGrain == 0 && blocks>>(offset/tinyGrain)&1 != 0
 }
 
 // TinyBlocks returns how many live blocks share the slot.
@@ -89,11 +89,11 @@ func (e Entry) TinyState(p uintptr) uintptr {
 // tinyStride is the shift from a tiny slot's number to the offset of its state.
 const tinyStride = 2
 
-func tinyByte(w uint32, state, i uintptr) uint32 { return w >> byteShift(state+i) & 0xff }
+func tinyByte(w uint32, i uintptr) uint32 { return w >> byteShift(i) & 0xff }
 
 // tinyDone tells whether a slot of such a word is closed and all its blocks are freed.
-func tinyDone(w uint32, state uintptr) bool {
-	return tinyByte(w, state, tinyClosed) == 1 && tinyByte(w, state, tinyFreed) == tinyByte(w, state, tinyAllocated)
+func tinyDone(w uint32) bool {
+	return tinyByte(w, tinyClosed) == 1 && tinyByte(w, tinyFreed) == tinyByte(w, tinyAllocated)
 }
 
 // TinyBlock returns the block handed out last at or before offset in the slot: where it begins, how
@@ -101,7 +101,7 @@ func tinyDone(w uint32, state uintptr) bool {
 // with no more space between them than their alignment asks for, so that the distance from one to
 // the next tells its length.
 func TinyBlock(state, offset uintptr) (start, size uintptr, live bool) {
-	allocated := tinyByte(atomic.LoadUint32(stateWordAt(state)), state, tinyAllocated)
+	allocated := tinyByte(atomic.LoadUint32(stateWordAt(state)), tinyAllocated)
 	start = offset &^ (tinyGrain - 1)
 	for start > 0 && allocated>>(start/tinyGrain)&1 == 0 {
 		start -= tinyGrain
