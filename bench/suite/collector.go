@@ -3,12 +3,14 @@ package suite
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spanheap/spanheap/bench/collector"
 )
 
-// A CollectorReport says what the collector costs with many live objects in one store. Times are ns.
+// A CollectorReport says what the collector costs with many live objects in one store. Times are ns; figures
+// are medians of several runs.
 type CollectorReport struct {
 	Store        string  `json:"store"` // where the objects are
 	Live         int     `json:"live"`  // objects
@@ -32,15 +34,25 @@ func requestsFor(live int) time.Duration {
 	return min(12*time.Second, max(2*time.Second, time.Duration(live)*time.Microsecond))
 }
 
-// collectorTasks returns the measurements of the collector's side, which are made once.
+// collectorRuns is how often each store is measured: one pause of the machine spoils a whole run, in which
+// every later request waits.
+const collectorRuns = 3
+
+// collectorTasks returns the measurements of the collector's side, which do not belong to a round.
 func (s *Suite) collectorTasks() (tasks []*task, fill func(*Outcome)) {
-	var reports []CollectorReport
-	fill = func(out *Outcome) { out.Collector = reports }
+	lines := map[string][]line{}
+	fill = func(out *Outcome) {
+		for _, store := range collector.Stores {
+			if len(lines[store]) > 0 {
+				out.Collector = append(out.Collector, newCollectorReport(store, s.Live, medians(lines[store])))
+			}
+		}
+	}
 	if s.Live == 0 || !s.wants("collector") {
 		return nil, fill
 	}
 	worker := s.Impls[0]
-	for _, store := range collector.Stores {
+	for _, store := range slices.Repeat(collector.Stores, collectorRuns) {
 		tasks = append(tasks, &task{
 			name: "collector=" + store,
 			do: func(ctx context.Context) error {
@@ -48,7 +60,7 @@ func (s *Suite) collectorTasks() (tasks []*task, fill func(*Outcome)) {
 				l, err := worker.measure(ctx, worker.program(false), about, []string{"collection", "p99"},
 					"collector", store, fmt.Sprint(s.Live), milliseconds(about))
 				if err == nil {
-					reports = append(reports, newCollectorReport(store, s.Live, l))
+					lines[store] = append(lines[store], l)
 				}
 				return err
 			},

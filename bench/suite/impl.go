@@ -27,6 +27,7 @@ type Impl struct {
 	zeroes  zeroing           // what fills of blocks it has
 	runs    func(c Cell) bool // the cells it is for; nil for all
 	replays bool              // it replays traces
+	slowly  bool              // and takes so long for it that it does it once, not in every round
 	retains bool              // what it keeps of freed memory is measured
 	binary  map[bool]string   // the program, by whether blocks are zeroed; set by Build
 	preload string            // the library's file; set by Build
@@ -71,9 +72,9 @@ func Impls() []*Impl {
 		{Name: "spanheap-new", About: "New and Delete of a 64-byte type", Kind: Go, tag: "peer_spanheap_new", zeroes: always, runs: typed},
 		{Name: "spanheap-unguarded", About: "spanheap without guards, which it has by default", Kind: Go, env: []string{"SPANHEAPDEBUG=guard=0"}, runs: simple, replays: true},
 		{Name: Unsampled, About: "spanheap without its heap profile, which is on by default, and so without guards", Kind: Go, env: []string{"SPANBENCH_PROFILE=0"}, runs: simple, replays: true},
-		{Name: "spanheap-check-1", About: "spanheap at DebugPoison", Kind: Go, env: []string{"SPANHEAPDEBUG=check=1"}, runs: simple, replays: true},
-		{Name: "spanheap-check-2", About: "spanheap at DebugQuarantine", Kind: Go, env: []string{"SPANHEAPDEBUG=check=2"}, runs: simple, replays: true},
-		{Name: "spanheap-check-3", About: "spanheap at DebugStacks", Kind: Go, env: []string{"SPANHEAPDEBUG=check=3"}, runs: simple, replays: true},
+		{Name: "spanheap-check-1", About: "spanheap at DebugPoison", Kind: Go, env: []string{"SPANHEAPDEBUG=check=1"}, runs: simple, replays: true, slowly: true},
+		{Name: "spanheap-check-2", About: "spanheap at DebugQuarantine", Kind: Go, env: []string{"SPANHEAPDEBUG=check=2"}, runs: simple, replays: true, slowly: true},
+		{Name: "spanheap-check-3", About: "spanheap at DebugStacks", Kind: Go, env: []string{"SPANHEAPDEBUG=check=3"}, runs: simple, replays: true, slowly: true},
 		{Name: Make, About: "Go's make, its collector included", Kind: Go, tag: "peer_make", zeroes: always, replays: true},
 		{Name: "new", About: "Go's new of a 64-byte type, its collector included", Kind: Go, tag: "peer_new", zeroes: always, runs: typed},
 		{Name: "sync.Pool", About: "a sync.Pool of *[]byte for every power of two", Kind: Go, tag: "peer_pool"},

@@ -28,3 +28,16 @@ func parseLine(output string, keys ...string) (line, error) {
 	}
 	return l, nil
 }
+
+// medians returns the median of each key of the first of at least one line.
+func medians(lines []line) line {
+	m := line{}
+	for key := range lines[0] {
+		var values []float64
+		for _, l := range lines {
+			values = append(values, l[key])
+		}
+		m[key] = NewSpread(values).Median
+	}
+	return m
+}

@@ -27,6 +27,10 @@ func TestParseLineSaysWhatIsWrong(t *testing.T) {
 	}
 }
 
+func TestMedians(t *testing.T) {
+	require.Equal(t, line{"p50": 2, "p99": 9}, medians([]line{{"p50": 1, "p99": 9}, {"p50": 3, "p99": 8}, {"p50": 2, "p99": 2000}}))
+}
+
 func TestSpread(t *testing.T) {
 	s := NewSpread([]float64{5, 1, 3, 2, 4})
 	require.Equal(t, Spread{Median: 3, Min: 1, Max: 5, Q1: 2, Q3: 4, Values: []float64{5, 1, 3, 2, 4}}, s)

@@ -43,7 +43,7 @@ type Outcome struct {
 	Notes     []string          `json:"notes,omitempty"`
 }
 
-// A task is one measurement to be made in every round. It keeps its values.
+// A task is one measurement, to be made in every round or once. It keeps its values.
 type task struct {
 	name   string
 	do     func(ctx context.Context) error
@@ -55,15 +55,15 @@ type task struct {
 func (s *Suite) Run(ctx context.Context) (*Outcome, error) {
 	out := &Outcome{}
 	cells, fillRows := s.cellTasks()
-	traces, fillTraces, err := s.traceTasks(ctx)
+	traces, once, fillTraces, err := s.traceTasks(ctx)
 	if err != nil {
 		return nil, err
 	}
 	releases, fillRelease := s.releaseTasks()
 	tasks := slices.Concat(cells, traces, releases)
-	once, fillCollector := s.collectorTasks()
+	collections, fillCollector := s.collectorTasks()
 	retention, fillRetention := s.retentionTasks()
-	once = append(once, retention...)
+	once = slices.Concat(collections, retention, once)
 	total := len(tasks)*s.Rounds + len(once)
 	done := 0
 	attempt := func(t *task) error {

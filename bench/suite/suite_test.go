@@ -118,10 +118,20 @@ func TestTracesAreReplayed(t *testing.T) {
 	out, err := s.Run(context.Background())
 	require.NoError(t, err)
 	require.Len(t, out.Traces, 2)
-	require.Equal(t, 12.5, out.Traces[0].Time[Spanheap].Median)
+	require.Equal(t, []float64{12.5, 12.5}, out.Traces[0].Time[Spanheap].Values)
 	ratio, ok := out.Traces[0].OverLive(Make)
 	require.True(t, ok)
 	require.InDelta(t, 4096/float64(out.Traces[0].PeakLive), ratio, 1e-9)
+}
+
+func TestSlowReplaysAreMadeOnce(t *testing.T) {
+	s := newSuite(t, nil)
+	s.Traces = SmallTraces("../../internal/trace/testdata")
+	s.Impls[1].slowly = true
+	out, err := s.Run(context.Background())
+	require.NoError(t, err)
+	require.Len(t, out.Traces[0].Time[Spanheap].Values, s.Rounds)
+	require.Len(t, out.Traces[0].Time[Make].Values, 1)
 }
 
 func TestWhatStaysResidentIsMeasuredOnceOnEveryImpl(t *testing.T) {

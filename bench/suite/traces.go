@@ -62,9 +62,9 @@ func (r TraceRow) OverLive(impl string) (ratio float64, ok bool) {
 // Times returns the row as one of the time per event.
 func (r TraceRow) Times() Row { return Row{Values: r.Time} }
 
-// traceTasks decodes the traces into files, and returns the replays of a round and what puts their
-// values into rows.
-func (s *Suite) traceTasks(ctx context.Context) (tasks []*task, fill func(*Outcome), err error) {
+// traceTasks decodes the traces into files, and returns the replays of a round, those that are made once, and
+// what puts their values into rows.
+func (s *Suite) traceTasks(ctx context.Context) (tasks, once []*task, fill func(*Outcome), err error) {
 	var rows []TraceRow
 	times, residents := map[string]map[string][]float64{}, map[string]map[string][]float64{}
 	for n, file := range s.Traces {
@@ -74,7 +74,7 @@ func (s *Suite) traceTasks(ctx context.Context) (tasks []*task, fill func(*Outco
 		s.Step(0, 0, "decoding "+file.Name)
 		flatFile, row, err := s.decode(file, n)
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, nil, err
 		}
 		rows = append(rows, row)
 		time, resident := map[string][]float64{}, map[string][]float64{}
@@ -83,7 +83,7 @@ func (s *Suite) traceTasks(ctx context.Context) (tasks []*task, fill func(*Outco
 			if !i.replays {
 				continue
 			}
-			tasks = append(tasks, &task{
+			replay := &task{
 				name: "impl=" + i.Name + "/trace=" + file.Name,
 				do: func(ctx context.Context) error {
 					l, err := i.measure(ctx, i.program(false), 3*s.Time, []string{"ns/event", "resident"},
@@ -94,10 +94,15 @@ func (s *Suite) traceTasks(ctx context.Context) (tasks []*task, fill func(*Outco
 					}
 					return err
 				},
-			})
+			}
+			if i.slowly {
+				once = append(once, replay)
+			} else {
+				tasks = append(tasks, replay)
+			}
 		}
 	}
-	return tasks, func(out *Outcome) {
+	return tasks, once, func(out *Outcome) {
 		for _, r := range rows {
 			r.Time, r.Resident = spreads(times[r.Name]), spreads(residents[r.Name])
 			if len(r.Time) > 0 {
