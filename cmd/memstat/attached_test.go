@@ -4,6 +4,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -317,6 +318,14 @@ func TestRatesOfClassesThatCome(t *testing.T) {
 	require.Empty(t, look(&seen, 3))
 	require.Equal(t, map[string]rates{"5": {3, 2}}, look(&seen, 4, row(5, 1026, 1024), row(6, 5000, 5000)))
 	require.Equal(t, map[string]rates{"5": {0, 0}, "6": {7, 8}}, look(&seen, 5, row(5, 1026, 1024), row(6, 5007, 5008)))
+}
+
+// A terminal is told to cut long lines while it draws, and to wrap them again.
+func TestTopDrawsOverWhatItDrew(t *testing.T) {
+	var out bytes.Buffer
+	drawn := top{s: streams{out: &out}, redraw: true}
+	require.NoError(t, drawn.show(sight{pid: 1, title: "a title", page: &statpage.Page{}}))
+	require.Regexp(t, `^\x1b\[\?7l\x1b\[H\x1b\[2Ja title(.|\n)*\n\x1b\[\?7h$`, out.String())
 }
 
 func TestTopSaysThatItsProcessEnded(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/spanheap/spanheap"
@@ -19,7 +20,8 @@ var topCommand = command{
 	summary: "the size classes of a running process, the most wasteful first, as they change",
 	details: `Shows again and again what a process has resident, live and wasted, how many blocks it allocates and frees
 each second, and the size classes of all its heaps that waste most. On a terminal each look replaces the
-one before; elsewhere they follow each other, and with -json each is an object. It ends with the process.
+one before, with lines cut to its width; elsewhere they follow each other, and with -json each is an object. It
+ends with the process.
 
 ` + targets,
 	setup: func(flags *flag.FlagSet) action {
@@ -124,7 +126,12 @@ type rates struct {
 	Frees   float64 `json:"frees_per_second"`
 }
 
-const home = "\x1b[H\x1b[2J" // the cursor goes to the upper left corner of an empty screen
+// A picture is drawn from the upper left corner of an empty screen, by a terminal that meanwhile cuts lines that are
+// longer than its own.
+const (
+	beginPicture = "\x1b[?7l\x1b[H\x1b[2J"
+	endPicture   = "\x1b[?7h"
+)
 
 func (t *top) show(p sight) error {
 	t.title = p.title
@@ -134,7 +141,7 @@ func (t *top) show(p sight) error {
 	}
 	text := l.text(t.rows)
 	if t.redraw {
-		text = append([]byte(home), text...)
+		text = slices.Concat([]byte(beginPicture), text, []byte(endPicture))
 	} else {
 		text = append(text, '\n')
 	}
