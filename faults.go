@@ -80,11 +80,17 @@ func DescribeFault(addr uintptr) (e *FaultError, ok bool) {
 	if h == nil {
 		return nil, false
 	}
-	b := h.guards.nearest(addr)
+	return describeFault(addr, h.name, h.guards.at)
+}
+
+// describeFault is DescribeFault by the blocks of a heap's guards: at returns the block that the slot around an
+// address has or had last, of address 0 if there was none.
+func describeFault(addr uintptr, heap string, at func(p uintptr) guardedBlock) (e *FaultError, ok bool) {
+	b := nearest(addr, at)
 	if b.addr == 0 || b.live && addr-b.addr < b.size {
 		return nil, false
 	}
-	e = &FaultError{Addr: addr, Heap: h.name, Block: b.addr, Size: int(b.size), Allocated: known(b.allocated[:])}
+	e = &FaultError{Addr: addr, Heap: heap, Block: b.addr, Size: int(b.size), Allocated: known(b.allocated[:])}
 	switch {
 	case !b.live:
 		e.Kind, e.Freed = FaultUseAfterFree, known(b.freed[:])
@@ -98,8 +104,8 @@ func DescribeFault(addr uintptr) (e *FaultError, ok bool) {
 
 // nearest returns the block around addr, or else the nearest one, of the two slots that share the pages
 // between them; its address is 0 if neither has had any.
-func (g *guards) nearest(addr uintptr) guardedBlock {
-	own, before := g.at(addr), g.at(addr-mheap.GuardSlot)
+func nearest(addr uintptr, at func(p uintptr) guardedBlock) guardedBlock {
+	own, before := at(addr), at(addr-mheap.GuardSlot)
 	switch {
 	case before.addr == 0 || own.addr != 0 && addr >= own.addr:
 		return own
@@ -126,7 +132,7 @@ func known(stack []uintptr) []uintptr {
 // It holds for the calling goroutine, not for those that f starts: begin each by go ReportFaults(work). Without
 // it, or debug.SetPanicOnFault and DescribeFault, a touch of a guard ends the process as a touch of no memory
 // does: the Go runtime prints "unexpected fault address" with the address, and the stack of the goroutine
-// that did it, but nothing of the block. A system call that is handed such memory fails with EFAULT.
+// that did it; after ReportCrashes, the block follows. A system call that is handed such memory fails with EFAULT.
 func ReportFaults(f func()) {
 	before := debug.SetPanicOnFault(true)
 	defer func() {

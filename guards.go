@@ -122,6 +122,7 @@ func (h *Heap) newGuarded(n uintptr, class mheap.SpanClass) uintptr {
 	g.live++
 	g.requested += uint64(n)
 	mheap.SetSlotState(g.span.State(uintptr(i)), mheap.Live)
+	tellWatcher(h.name, g.slotStart(i), b)
 	return p
 }
 
@@ -174,6 +175,7 @@ func (h *Heap) freeGuarded(p uintptr) {
 	g.live--
 	g.requested -= uint64(b.size)
 	mheap.SetSlotState(g.span.State(uintptr(i)), mheap.InSpan)
+	tellWatcher(h.name, g.slotStart(i), b)
 	b.open = !h.pages.ShutGuard(g.span, i)
 }
 
@@ -191,6 +193,9 @@ func (h *Heap) shutGuards() {
 
 // slotOf returns the slot that holds address p of the span. The caller holds the lock.
 func (g *guards) slotOf(p uintptr) int { return int((p - g.span.Base()) / mheap.GuardSlot) }
+
+// slotStart returns where slot i begins. The caller holds the lock.
+func (g *guards) slotStart(i int) uintptr { return g.span.Base() + uintptr(i)*mheap.GuardSlot }
 
 // at returns the block that the slot around p has, or had last; its address is 0 if there was none.
 func (g *guards) at(p uintptr) guardedBlock {
@@ -220,6 +225,9 @@ func (g *guards) drop() {
 	defer g.mu.Unlock()
 	if g.span != nil {
 		guardPools.Add(-1)
+		for i := range g.blocks {
+			tellWatcher("", g.slotStart(i), &guardedBlock{})
+		}
 	}
 	g.span, g.blocks, g.refused = nil, nil, true
 }

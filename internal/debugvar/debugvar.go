@@ -19,6 +19,7 @@ import (
 type Settings struct {
 	Check    int           // check=0..3: the least Options.Debug of every heap
 	Guard    int           // guard=N: one allocation in N is guarded; 0 none; -1, the default, as the heap's options say
+	Crash    bool          // crash=0|1: a report of the guarded block whose touch ends the program
 	Trace    bool          // trace=0|1: a line of state each interval on the standard error
 	Interval time.Duration // interval=D: of trace, 5s by default, at least 10ms
 	Exit     bool          // exit=0|1: a report when the program ends
@@ -63,6 +64,7 @@ var names = strings.Join(slices.Sorted(maps.Keys(keys)), ", ")
 var keys = map[string]func(s *Settings, v string) (wants string){
 	"check":    func(s *Settings, v string) string { return whole(&s.Check, v, 0, MaxCheck) },
 	"guard":    func(s *Settings, v string) string { return whole(&s.Guard, v, 0, 1<<30) },
+	"crash":    func(s *Settings, v string) string { return flag(&s.Crash, v) },
 	"trace":    func(s *Settings, v string) string { return flag(&s.Trace, v) },
 	"exit":     func(s *Settings, v string) string { return flag(&s.Exit, v) },
 	"attach":   func(s *Settings, v string) string { return flag(&s.Attach, v) },
