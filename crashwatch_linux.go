@@ -13,7 +13,10 @@ import (
 	"strings"
 	"sync/atomic"
 	"syscall"
+	"time"
 	"unsafe"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/spanheap/spanheap/mheap"
 )
@@ -21,6 +24,9 @@ import (
 // The watcher has two pipes: one brings the text that the runtime writes when the process crashes, the other
 // a guardNote for every guarded block that is allocated or freed. Both end with the process. A note is written
 // in one piece, and not at all while the pipe is full, so that no allocation waits for the watcher.
+//
+// The report comes behind the runtime's text. But with the first process of a container its watcher is killed too:
+// there it writes as soon as it knows the address, and the runtime waits for it.
 
 // watcherVariable makes a process a watcher, whose pipes are its files 3 and 4.
 const watcherVariable = "SPANHEAP_CRASH_WATCHER"
@@ -67,7 +73,10 @@ func startWatcher() error {
 		return err
 	}
 	defer notes.Close()
-	watcher, err := os.StartProcess(program, os.Args[:1], &os.ProcAttr{
+	if os.Getpid() == containerInit {
+		step(crash)
+	}
+	watcher, err := os.StartProcess(program, []string{program}, &os.ProcAttr{
 		Env:   append(withoutOurs(os.Environ()), watcherVariable+"=1"),
 		Files: []*os.File{null, null, os.Stderr, crashes, notes},
 		Sys:   &syscall.SysProcAttr{Setsid: true}, // what a terminal sends to the process is not for it
@@ -83,6 +92,16 @@ func startWatcher() error {
 	}
 	notesPipe.Store(p)
 	return nil
+}
+
+// containerInit is the number of the process with which all others of its container end.
+const containerInit = 1
+
+// step makes who writes to a pipe wait for each piece to be read before the next, where the system can.
+func step(pipe *os.File) {
+	if _, err := unix.FcntlInt(pipe.Fd(), unix.F_SETPIPE_SZ, os.Getpagesize()); err == nil {
+		_, _ = unix.FcntlInt(pipe.Fd(), unix.F_SETFL, unix.O_DIRECT)
+	}
 }
 
 // withoutOurs leaves this package's variables out of an environment.
@@ -109,22 +128,34 @@ func (n *guardNote) bytes() []byte { return (*[unsafe.Sizeof(*n)]byte)(unsafe.Po
 
 func init() {
 	if os.Getenv(watcherVariable) != "" {
-		watch(os.NewFile(3, "crash"), os.NewFile(4, "notes"), os.Stderr)
+		const crash, notes = 3, 4
+		_ = syscall.SetNonblock(notes, true) // so that it has deadlines
+		watch(os.NewFile(crash, "crash"), os.NewFile(notes, "notes"), os.Stderr, os.Getppid() == containerInit)
 		os.Exit(0)
 	}
 }
 
-// watch waits for the end of the process that writes to the pipes, and writes what is known of the fault that ended
-// it, if one did.
-func watch(crash, notes io.Reader, report io.Writer) {
+// watch reads to the end of the pipes, which is that of the process that writes to them, and writes what is known of
+// the fault that ended it, if one did: early, or behind all of the crash's text.
+func watch(crash io.Reader, notes *os.File, report io.Writer, early bool) {
 	told := make(chan slotNotes)
 	go func() { told <- readNotes(notes) }()
-	addr := faultIn(crash)
+	text := bufio.NewReader(crash)
+	addr := faultIn(text)
+	if early && addr != 0 {
+		_ = notes.SetReadDeadline(time.Now().Add(grace))
+	} else {
+		_, _ = io.Copy(io.Discard, text)
+	}
 	slots := <-told
 	if e, ok := describeFault(addr, slots.heapAt(addr), slots.at); ok {
 		fmt.Fprintf(report, "\n%v\n", e)
 	}
+	_, _ = io.Copy(io.Discard, text)
 }
+
+// grace is how long an early report waits for notes, which were written before the text.
+const grace = 10 * time.Millisecond
 
 // slotNotes are the last notes of slots, by where these begin.
 type slotNotes map[uintptr]guardNote
@@ -167,23 +198,23 @@ func (s slotNotes) heapAt(p uintptr) string {
 	return ""
 }
 
-// faultIn returns the address in the text of a crash by a fault that no panic came of, or 0. It reads all of the text.
-// The line that tells it is the first but for some that not all of Go's releases let the watcher see.
-func faultIn(crash io.Reader) (addr uintptr) {
-	lines := bufio.NewReader(crash)
-	for head := true; ; {
-		bytes, _, err := lines.ReadLine()
+// faultIn returns the address in the text of a crash by a fault that no panic came of, or 0. It reads no further
+// than to the line that tells it, the first but for some that not all of Go's releases let the watcher see.
+func faultIn(text *bufio.Reader) (addr uintptr) {
+	for {
+		bytes, _, err := text.ReadLine()
 		line := string(bytes)
 		switch {
 		case err != nil:
-			return addr
-		case head && strings.HasPrefix(line, "[signal "):
+			return 0
+		case strings.HasPrefix(line, "unexpected fault address ") || line == "fatal error: fault":
+		case strings.HasPrefix(line, "[signal "):
 			_, after, _ := strings.Cut(line, " addr=0x")
 			digits, _, _ := strings.Cut(after, " ")
 			n, _ := strconv.ParseUint(digits, 16, 64) // or 0
-			addr, head = uintptr(n), false
-		case !strings.HasPrefix(line, "unexpected fault address ") && line != "fatal error: fault":
-			head = false
+			return uintptr(n)
+		default:
+			return 0
 		}
 	}
 }
