@@ -72,7 +72,7 @@ type Options struct {
 
 	// Guard is how many blocks of up to 8 KiB there are, on average, to one that is guarded: it lies at one end
 	// of pages of its own, the beginning or the end at random, between pages that are inaccessible, and its
-	// own become so when it is freed. A touch of those is a fault: see ReportFaults. 0 is DefaultGuard, NoGuard
+	// own become so when it is freed. A touch of those is a fault: see ReportFaults and ReportCrashes. 0 is DefaultGuard, NoGuard
 	// none; the environment's SPANHEAPDEBUG=guard=N, 0 for none, goes before. The idea is that of GWP-ASan
 	// (Serebryany and others, GWP-ASan: Sampling-Based Detection of Memory-Safety Bugs in Production, 2024).
 	//

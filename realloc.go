@@ -3,6 +3,7 @@ package spanheap
 import (
 	"fmt"
 
+	"github.com/spanheap/spanheap/mcache"
 	"github.com/spanheap/spanheap/mheap"
 	"github.com/spanheap/spanheap/sizeclass"
 )
@@ -12,14 +13,17 @@ import (
 // n == 0 frees b. On an error, which is one of Alloc's, b stays valid. Realloc panics with a *MisuseError
 // when b is no live block of h.
 //
-// The block stays where it is when n gets a slot of the size it has, unless it is guarded (Options.Guard). A block above 32 KiB also stays when
-// the pages behind it are free, or to become shorter, as long as it is above 32 KiB: its tail is given back
-// to the heap when it is an eighth of the block or more. Where it must move, its pages are moved if there are
-// many and the system can (Linux), which costs neither a copy nor memory for two; else its bytes are copied.
-// A block that grew by moving lies where it can grow on, if there is such a place.
+// The block stays where it is when n gets a slot of the size it has, unless it is guarded (Options.Guard). A
+// block above 32 KiB also stays when the pages behind it are free, or to become shorter, as long as it is above
+// 32 KiB: its tail is given back to the heap when it is an eighth of the block or more. Where it must move, its
+// pages are moved if there are many and the system can (Linux), which costs neither a copy nor memory for two;
+// else its bytes are copied. A block that grew by moving lies where it can grow on, if there is such a place.
 func (h *Heap) Realloc(b []byte, n int) ([]byte, error) {
 	if cap(b) == 0 {
 		return h.Alloc(n)
+	}
+	if moved := h.moveSmall(b, n); moved != nil {
+		return moved, nil
 	}
 	p := addressOf(b)
 	e := h.liveBlock("Realloc", p)
@@ -58,6 +62,44 @@ func (h *Heap) Realloc(b []byte, n int) ([]byte, error) {
 		return moved, nil
 	}
 	return h.move(b, e, uintptr(n))
+}
+
+// mostCopied bounds the bytes that moveSmall copies, since the caller is pinned meanwhile.
+const mostCopied = 1 << 10
+
+// moveSmall is Realloc of a small block to one of n bytes in another class, when the P's cache has what it takes; else
+// it does nothing and returns nil. As in move, the block's slot is Held before its bytes are copied.
+func (h *Heap) moveSmall(b []byte, n int) []byte {
+	p, was := addressOf(b), uintptr(cap(b))
+	if was-smallest > sizeclass.MaxSmall-smallest || uint(n-smallest) > sizeclass.MaxSmall-smallest || min(len(b), n) > mostCopied {
+		return nil
+	}
+	from, to := mheap.SmallNoscan(was), mheap.SmallNoscan(uintptr(n))
+	if from == to {
+		return nil
+	}
+	c := h.caches.Enter(mcache.Pin())
+	if a := h.key.ArenaOf(p); a != nil && c.HasRoom(from) {
+		if state := a.Entry(p).LiveSlot(from, p); state != 0 {
+			if q := c.Pop(to, uintptr(n)); q != 0 {
+				raceAlloc(q, uintptr(n))
+				moved := smallBytesAt(q, n)
+				if !mheap.FreeSlot(state) {
+					h.caches.Leave(c)
+					h.Free(moved)
+					panic(misuse("Realloc", DoubleFree, p))
+				}
+				kept := copy(moved, b)
+				raceFree(p, was)
+				c.Push(from, p, state, was)
+				h.caches.Leave(c)
+				clear(moved[kept:])
+				return moved
+			}
+		}
+	}
+	h.caches.Leave(c)
+	return nil
 }
 
 // move is Realloc of a block that is not tiny to another of n bytes. Meanwhile its slot is Held, so that a free of it by
