@@ -135,12 +135,12 @@ func (h history) writeEnd(b *bytes.Buffer) {
 	fmt.Fprintln(b)
 }
 
-// A level is how far the resident memory is above where it was when the level was made, or the heap's
-// backed bytes where the system does not tell.
+// A level is how far the resident memory is above what the process had when the level was made, or the
+// heap's backed bytes where the system does not tell.
 type level struct {
 	heap  *spanheap.Heap
 	meter *residentMeter // nil where the system does not tell
-	base  uint64
+	base  uint64         // never above what the process has: less where that shrank
 }
 
 func newLevel(heap *spanheap.Heap, known bool) *level {
@@ -157,7 +157,11 @@ func (l *level) now() uint64 {
 		return l.heap.Stats().Backed
 	}
 	now := l.meter.read()
-	return now - min(l.base, now)
+	if now == 0 {
+		return 0
+	}
+	l.base = min(l.base, now)
+	return now - l.base
 }
 
 func (l *level) close() {

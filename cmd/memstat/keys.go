@@ -50,8 +50,8 @@ memstat replay -json, which writes nothing if no trace could be replayed
                   of the rounds: nanoseconds until all threads were done, over events
     rss           the highest resident memory above the level before the first event
     rss_from_stats
-                  true where the system does not tell the resident memory: rss is then the
-                  backed bytes of stats_peak
+                  true where the system does not tell the resident memory, or the process shrank
+                  in the first round: rss is then the backed bytes of stats_peak
     rss_over_live rss over the peak_live of all threads, which need not be at their peaks
                   at one moment: it may be below 1; 0 when nothing is ever live
     verifications how often -verify N verified a heap between events; 0 without it

@@ -69,7 +69,8 @@ func (r *replay) measureRounds(t *trace.Trace, team team, o replayOptions) error
 			}
 			if round == 0 {
 				highest, stillKnown := residentHighest()
-				r.ResidentFromStats = !known || !stillKnown
+				// Where something else of the process went in that round, its sum may say nothing of the heap.
+				r.ResidentFromStats = !known || !stillKnown || highest <= before && t.Blocks > 0
 				r.Resident = highest - min(before, highest)
 			}
 			perEvent[round] = float64(elapsed.Nanoseconds()) / float64(max(len(t.Events), 1))

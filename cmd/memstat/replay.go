@@ -28,7 +28,8 @@ Go's collector is off. Between rounds what the program never freed is freed.
 
 Printed are the time per event and the highest resident memory above the level before the first
 event of the first round, also as a multiple of the peak of live requested bytes. Where the system
-does not tell the resident memory, the heap's own count of its backed memory at the peak is printed.
+does not tell that, or the process shrank in that round, the heap's own count of its backed memory at
+the peak is printed.
 A pass that is not timed, on a heap of its own, then stops at that peak and after the last free to
 see where the bytes are. Another looks at the resident memory and the live bytes on its way, and goes
 on looking after the last free for the time of -settle, in which it does not call the heap: what the
@@ -186,7 +187,7 @@ func (r replay) write(b *bytes.Buffer, rows int, drawn bool) {
 		title(r.File), plural(uint64(r.Events), "event", "events"), plural(uint64(r.Blocks), "block", "blocks"), count(r.PeakLive), size(r.PeakLive), threads(r.Threads))
 	fmt.Fprintf(b, "time      %.2f ns/event best, %.2f median of %s\n", r.NsPerEventBest, r.NsPerEventMedian, rounds(r.Rounds))
 	if r.ResidentFromStats {
-		fmt.Fprintf(b, "backed    %s bytes (%s), %.3f of peak live; this system does not tell the resident memory\n",
+		fmt.Fprintf(b, "backed    %s bytes (%s), %.3f of peak live; the system did not tell what of it is resident\n",
 			count(r.Resident), size(r.Resident), r.ResidentOverLive)
 	} else {
 		fmt.Fprintf(b, "resident  %s bytes (%s), %.3f of peak live\n", count(r.Resident), size(r.Resident), r.ResidentOverLive)
