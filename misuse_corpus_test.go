@@ -46,7 +46,7 @@ var (
 	huge    = shape{"large", func(h *spanheap.Heap) []byte { return must(h.Alloc(40_000)) }, free}
 	tiny    = shape{"tiny", func(h *spanheap.Heap) []byte { return must(h.Alloc(5)) }, free}
 	aligned = shape{"aligned", func(h *spanheap.Heap) []byte { return must(h.AllocAligned(100, 128)) }, free}
-	typed   = shape{"typed", func(h *spanheap.Heap) []byte { return must(spanheap.New[record](h))[:] },
+	typed   = shape{"typed", func(h *spanheap.Heap) []byte { return must(spanheap.New[record](h)).bytes() },
 		func(_ *spanheap.Heap, b []byte) { spanheap.Delete((*record)(b)) }}
 	batched = shape{"batch", func(h *spanheap.Heap) []byte {
 		bs := make([][]byte, 1)
@@ -60,6 +60,8 @@ var (
 )
 
 type record [200]byte
+
+func (r *record) bytes() []byte { return r[:] }
 
 // scene is where a program runs.
 type scene struct {
