@@ -36,7 +36,8 @@ type Heap struct {
 	free   tree
 	scav   tree
 	arenas []*Arena // in the order they were taken
-	stir   func()   // this and used: immutable once the heap is in use
+	spares [cutRests]*Span
+	stir   func() // this and used: immutable once the heap is in use
 	used   func()
 
 	useHollow  bool      // immutable once the heap is in use
@@ -248,6 +249,7 @@ func (h *Heap) Close() {
 	h.space.Give(regions)
 	h.budget.give(uintptr(h.arenaCount.Load()*pagesPerArena-h.scavPages.Load()-h.shutPages.Load())<<PageShift - uintptr(h.hollowBytes.Swap(0)))
 	h.arenas, h.toCollapse, h.free, h.scav = nil, nil, tree{}, tree{}
+	h.spares = [cutRests]*Span{}
 	h.freePages.Store(0)
 	h.scavPages.Store(0)
 	h.shutPages.Store(0)

@@ -95,3 +95,30 @@ func TestAPhysicalPageInUseInPartIsNotReleased(t *testing.T) {
 		r.verify()
 	}
 }
+
+// A physical page goes back though there is no memory for the records of what stays around it: what it gives is then
+// there for the next ones'.
+func TestLargePhysicalPagesGoBackWithoutMemoryForRecords(t *testing.T) {
+	r := newRig(t, physical64)
+	r.alloc(1)
+	free := r.alloc(6 * physical64 / mheap.PageSize)
+	r.alloc(mheap.PagesPerArena - 1 - free.Pages())
+	r.Free(free)
+	r.Budget().SetLimit(r.Budget().Backed(), 0)
+	for {
+		if _, err := r.Meta().Alloc(64); err != nil {
+			require.ErrorIs(t, err, mheap.ErrLimit)
+			break
+		}
+	}
+	for range 6 {
+		require.Equal(t, uintptr(physical64), r.Release(physical64))
+		r.verify()
+		for range physical64 / 64 {
+			_, err := r.Meta().Alloc(64)
+			require.NoError(t, err)
+		}
+	}
+	require.Zero(t, r.Release(physical64))
+	r.verify()
+}

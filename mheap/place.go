@@ -249,6 +249,7 @@ func (h *Heap) grow(npages uintptr) error {
 	h.scavPages.Add(uint64(n) * pagesPerArena)
 	record.base, record.npages = regions[0].Base, uintptr(n)*pagesPerArena
 	h.insert(record, stateScav)
+	h.stockSpares()
 	return nil
 }
 

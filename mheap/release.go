@@ -14,6 +14,7 @@ func (h *Heap) Release(n uintptr) (released uintptr) {
 	defer h.giving.RUnlock()
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.stockSpares()
 	var refused tree // spans that stay, releasing until the end so that nobody joins them
 	for released < n {
 		s := h.free.largest()
@@ -93,13 +94,13 @@ func (h *Heap) whole(s *Span) piece {
 
 // isolate cuts s, which is releasing, to the part; the rest becomes free spans.
 func (h *Heap) isolate(s *Span, part piece) error {
-	rest := [...]piece{{s.base, part.base, stateFree}, {part.limit, s.limit(), stateFree}}
+	rest := [cutRests]piece{{s.base, part.base, stateFree}, {part.limit, s.limit(), stateFree}}
 	var records [len(rest)]*Span
 	for i, p := range rest {
 		if p.base == p.limit {
 			continue
 		}
-		r, err := h.newRecord(LargeNoscan, 1)
+		r, err := h.cutRecord()
 		if err != nil {
 			if records[0] != nil {
 				h.freeRecord(records[0])
