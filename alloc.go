@@ -11,7 +11,8 @@ import (
 )
 
 // Allocation. The public functions hold the fast path, written out in each, since a call costs a
-// quarter of it: size to class, pin, pop, unpin. Everything else is allocate's.
+// quarter of it: size to class, the P's cache, its next slot. It is a visit (mcache.Here), so these functions are not
+// split, and come to anything that may wait only behind it. Everything else is allocate's.
 
 // smallest is the size of the smallest block that has a slot of its own.
 const smallest = mheap.TinyMax + 1
@@ -20,12 +21,22 @@ const smallest = mheap.TinyMax + 1
 // under 8 it is aligned to n rounded up to a power of two, else at least to 8 bytes. A block of 0
 // bytes takes no memory; freeing it does nothing. The caller owns the block until Free. Errors:
 // ErrSize, ErrOutOfMemory, ErrLimit, ErrClosed.
+//
+//go:noinline
+//go:nosplit
 func (h *Heap) AllocUninit(n int) ([]byte, error) {
-	if uint(n-smallest) <= sizeclass.MaxSmall-smallest {
-		c := h.caches.Enter(mcache.Pin())
-		p := c.Pop(mheap.SmallNoscan(uintptr(n)), uintptr(n))
-		h.caches.Leave(c)
-		if p != 0 {
+	if smallest <= n && n <= sizeclass.MaxSmall {
+		c := h.caches.Visit(mcache.Here())
+		class := mheap.SmallNoscan(uintptr(n))
+		if p := c.Next(class); p != 0 && c.Covers(uintptr(n)) {
+			c.Take(class, uintptr(n))
+			h.caches.Done(c)
+			raceAlloc(p, uintptr(n))
+			return smallBytesAt(p, n), nil
+		}
+		h.caches.Done(c)
+	} else if 0 < n && n < smallest {
+		if p := h.popTiny(uintptr(n)); p != 0 {
 			raceAlloc(p, uintptr(n))
 			return smallBytesAt(p, n), nil
 		}
@@ -34,12 +45,24 @@ func (h *Heap) AllocUninit(n int) ([]byte, error) {
 }
 
 // Alloc returns a block of n zeroed bytes, otherwise like AllocUninit.
+//
+//go:noinline
+//go:nosplit
 func (h *Heap) Alloc(n int) ([]byte, error) {
-	if uint(n-smallest) <= sizeclass.MaxSmall-smallest {
-		c := h.caches.Enter(mcache.Pin())
-		p := c.Pop(mheap.SmallNoscan(uintptr(n)), uintptr(n))
-		h.caches.Leave(c)
-		if p != 0 {
+	if smallest <= n && n <= sizeclass.MaxSmall {
+		c := h.caches.Visit(mcache.Here())
+		class := mheap.SmallNoscan(uintptr(n))
+		if p := c.Next(class); p != 0 && c.Covers(uintptr(n)) {
+			c.Take(class, uintptr(n))
+			h.caches.Done(c)
+			raceAlloc(p, uintptr(n))
+			b := smallBytesAt(p, n)
+			clear(b)
+			return b, nil
+		}
+		h.caches.Done(c)
+	} else if 0 < n && n < smallest {
+		if p := h.popTiny(uintptr(n)); p != 0 {
 			raceAlloc(p, uintptr(n))
 			b := smallBytesAt(p, n)
 			clear(b)
@@ -72,27 +95,8 @@ func (h *Heap) allocBytes(n int, zero bool) ([]byte, error) {
 	if n < 0 {
 		return nil, fmt.Errorf("spanheap: %w: %d bytes", ErrSize, n)
 	}
-	if 0 < n && n < smallest {
-		c := h.caches.Enter(mcache.Pin())
-		p := c.PopTiny(uintptr(n))
-		if p == 0 && c.NextTiny() {
-			p = c.PopTiny(uintptr(n))
-		}
-		h.caches.Leave(c)
-		if p != 0 {
-			raceAlloc(p, uintptr(n))
-			b := bytesAt(p, n)
-			if zero {
-				clear(b)
-			}
-			return b, nil
-		}
-	}
 	if sizeclass.MaxSmall < n && n <= mcache.MaxCachedLarge {
-		c := h.caches.Enter(mcache.Pin())
-		p := c.PopLarge(uintptr(n))
-		h.caches.Leave(c)
-		if p != 0 {
+		if p := h.popLarge(uintptr(n)); p != 0 {
 			raceAlloc(p, uintptr(n))
 			b := bytesAt(p, n)
 			if zero {
@@ -106,6 +110,42 @@ func (h *Heap) allocBytes(n int, zero bool) ([]byte, error) {
 		return nil, err
 	}
 	return bytesAt(p, n), nil
+}
+
+// popTiny returns the address of a tiny block of n bytes that the P's cache has at hand, or 0. It is mcache's PopTiny,
+// written out: so deep within one visit there is no room on the stack for one call more.
+//
+//go:noinline
+//go:nosplit
+func (h *Heap) popTiny(n uintptr) (p uintptr) {
+	c := h.caches.Visit(mcache.Here())
+	if c.Covers(n) && (c.HasTiny(n) || c.NextTiny()) {
+		p = c.TakeTiny(n)
+	}
+	h.caches.Done(c)
+	return p
+}
+
+// popLarge returns the address of a large block of n bytes that the P's cache has at hand, or 0.
+//
+//go:noinline
+//go:nosplit
+func (h *Heap) popLarge(n uintptr) uintptr {
+	c := h.caches.Visit(mcache.Here())
+	p := c.PopLarge(n)
+	h.caches.Done(c)
+	return p
+}
+
+// pop returns the address of a block of n bytes that the P's cache has at hand, or 0.
+//
+//go:noinline
+//go:nosplit
+func (h *Heap) pop(class mheap.SpanClass, n uintptr) uintptr {
+	c := h.caches.Visit(mcache.Here())
+	p := c.Pop(class, n)
+	h.caches.Done(c)
+	return p
 }
 
 // allocate returns the address of n bytes, whatever n is; zeroed on request.
@@ -142,20 +182,14 @@ func (h *Heap) allocate(n uintptr, noscan, zero bool) (p uintptr, err error) {
 const maxBytes = (^uintptr(0) >> 1) >> ((bits.UintSize - 32) * 25 / 32) &^ (1<<mheap.PageShift - 1)
 
 func (h *Heap) allocSmall(class mheap.SpanClass, n uintptr) (uintptr, error) {
-	c := h.caches.Enter(mcache.Pin())
-	p := c.Pop(class, n)
-	h.caches.Leave(c)
-	if p != 0 {
+	if p := h.pop(class, n); p != 0 {
 		return p, nil
 	}
 	return h.obtain(n, func() (p, rate uintptr, err error) { return h.caches.Alloc(nil, class, n) })
 }
 
 func (h *Heap) allocTiny(n uintptr) (uintptr, error) {
-	c := h.caches.Enter(mcache.Pin())
-	p := c.PopTiny(n)
-	h.caches.Leave(c)
-	if p != 0 {
+	if p := h.popTiny(n); p != 0 {
 		return p, nil
 	}
 	return h.obtain(n, func() (p, rate uintptr, err error) { return h.caches.AllocTiny(nil, n) })

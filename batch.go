@@ -3,6 +3,7 @@ package spanheap
 import (
 	"fmt"
 
+	"github.com/spanheap/spanheap/arena"
 	"github.com/spanheap/spanheap/mcache"
 	"github.com/spanheap/spanheap/mheap"
 	"github.com/spanheap/spanheap/sizeclass"
@@ -101,26 +102,22 @@ func (h *Heap) liveRun(class mheap.SpanClass, bs [][]byte, slots []mheap.Slot) (
 	if n-smallest > sizeclass.MaxSmall-smallest || mheap.SmallNoscan(n) != class {
 		return 0, 0
 	}
-	var find mheap.Finder
-	page := uintptr(0)
+	find := mheap.FinderOf(class)
+	var a *mheap.Arena
+	before := uintptr(0) // an address in a
 	slots = slots[:len(bs)]
 	for i, b := range bs {
 		p := addressOf(b)
 		if uintptr(cap(b)) != n {
 			return i, n
 		}
-		if p-page >= mheap.PageSize {
-			page = p &^ (mheap.PageSize - 1)
-			a := h.key.ArenaOf(p)
-			if a == nil {
+		if a == nil || (p^before)>>arena.Shift != 0 {
+			if a = h.key.ArenaOf(p); a == nil {
 				return i, n
 			}
-			var ok bool
-			if find, ok = a.Entry(p).Finder(class, page); !ok {
-				return i, n
-			}
+			before = p
 		}
-		state := find.LiveSlot(p)
+		state := find.LiveSlot(a.Entry(p), p)
 		if state == 0 {
 			return i, n
 		}

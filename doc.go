@@ -13,6 +13,7 @@
 //	slot        one object's place in a span, with a byte of state outside it
 //	magazine    a stack of free slots of one span class
 //	mcache      one owner's magazines and the spans that fill them, used without a lock; the owner is a P
+//	visit       a stay in a P's cache within one function that the scheduler cannot interrupt
 //	stash       a bounded stack of free slots on their way from one mcache to the next
 //	mcentral    all spans of one span class: the lists with room (nonempty), the list without (empty); a stash
 //	note        what a heap remembers of one block, whose slot is Noted then; a sample of the profile, for one
@@ -39,9 +40,9 @@
 // # The life of an allocation
 //
 //  1. The size leads to its class by one table load.
-//  2. The goroutine is pinned to its P, a slot popped from the P's magazine of the class, its state
-//     set to Live by a plain store, and the goroutine unpinned. No lock, no atomic read-modify-write.
-//  3. The magazine is empty: still pinned, it is filled from the P's span of the class.
+//  2. On a visit to its P's cache the goroutine pops a slot from the magazine of the class, and sets its state to
+//     Live by a plain store. No lock, no atomic read-modify-write.
+//  3. The magazine is empty: pinned to the P, it is filled from the P's span of the class.
 //  4. The span is used up: unpinned, it is exchanged at the mcentral for slots of the stash, or the fullest
 //     spans with room; pinned again, perhaps to another P, everything is looked at again.
 //  5. No span has room: the mheap takes the smaller best fit of its two trees, joins neighbours when
@@ -64,7 +65,7 @@
 //     Each step refuses what is no block: a foreign address, one inside a block, one that is free.
 //  2. One atomic add takes the state from Live to Held; of several goroutines that free one block
 //     one sees it happen, the others panic with a MisuseError.
-//  3. Pinned, the slot is pushed onto the P's magazine: whoever frees, it is his P's next allocation.
+//  3. On the same visit the slot is pushed onto the P's magazine: whoever frees, it is his P's next allocation.
 //  4. The magazine is full: it grows, if it ran empty since it last was; or a run of slots goes to the
 //     mcentral, to its stash, or when that is full to their spans. A span with its first free slot becomes
 //     nonempty, one with its last slot back goes to the mheap, but for a spare one per class.
@@ -74,7 +75,7 @@
 // cache finds an empty one in its place, and once the world has been stopped nobody is in it any
 // more. A heap that grows looks for what lies idle in caches and stashes; above its soft limit it gives free
 // pages back too. The hard limit is kept by a count of what is backed, taken before each commit. A Local is a cache whose
-// owner is one goroutine, which need not be pinned.
+// owner is one goroutine, on whatever P.
 //
 // # The way back
 //

@@ -13,37 +13,51 @@ import (
 // bytes are left alone. Any goroutine may free any block, once; the caller must not use it after.
 //
 // Free panics with a *MisuseError when b is no live block of h, and leaves the heap as it was.
+//
+//go:noinline
+//go:nosplit
 func (h *Heap) Free(b []byte) {
-	p, n := addressOf(b), uintptr(cap(b))
-	if n-smallest <= sizeclass.MaxSmall-smallest {
-		raceFree(p, n)
-		c := h.caches.Enter(mcache.Pin())
-		class := mheap.SmallNoscan(n)
-		if a := h.key.ArenaOf(p); a != nil && c.HasRoom(class) {
-			if state := a.Entry(p).LiveSlot(class, p); state != 0 {
-				won := mheap.FreeSlot(state)
-				if won {
-					c.Push(class, p, state, n)
-				}
-				h.caches.Leave(c)
-				if !won {
+	if n := uintptr(cap(b)); n-smallest <= sizeclass.MaxSmall-smallest {
+		raceFree(addressOf(b), n)
+		c := h.caches.Visit(mcache.Here())
+		p, class := addressOf(b), mheap.SmallNoscan(n)
+		if found := h.key.Find(p); found.Own(p) && c.HasRoom(class) {
+			e := found.Arena().Entry(p)
+			if spot := e.Spot(class, p); e.Class() == class && spot.First(class) {
+				if state := e.StateOf(spot); mheap.SlotState(state) == mheap.Live {
+					if mheap.FreeSlot(state) {
+						c.Push(class, p, state, n)
+						h.caches.Done(c)
+						return
+					}
+					h.caches.Done(c)
 					panic(misuse("Free", DoubleFree, p))
 				}
-				return
 			}
 		}
-		h.caches.Leave(c)
+		h.caches.Done(c)
+	} else if n-1 < smallest-1 && h.freeTiny(addressOf(b), n) {
+		return
 	}
-	if n != 0 && (n >= smallest || !h.freeTiny(p, n)) && !h.freeLarge(p, n) {
+	h.freeBytes(b)
+}
+
+// freeBytes is Free where the fast path does not know what to do.
+func (h *Heap) freeBytes(b []byte) {
+	p, n := addressOf(b), uintptr(cap(b))
+	if n != 0 && !h.freeLarge(p, n) {
 		h.free("Free", p, n)
 	}
 }
 
 // freeTiny gives back the tiny block of n bytes, under smallest, at p if it is one, live, and the P's cache has room for its
 // slot; it tells whether it did.
+//
+//go:noinline
+//go:nosplit
 func (h *Heap) freeTiny(p, n uintptr) bool {
 	freed := false
-	c := h.caches.Enter(mcache.Pin())
+	c := h.caches.Visit(mcache.Here())
 	if a := h.key.ArenaOf(p); a != nil && c.HasRoom(mheap.Tiny) {
 		if e := a.Entry(p); e.Class() == mheap.Tiny {
 			raceFree(p, n)
@@ -53,17 +67,20 @@ func (h *Heap) freeTiny(p, n uintptr) bool {
 			}
 		}
 	}
-	h.caches.Leave(c)
+	h.caches.Done(c)
 	return freed
 }
 
 // freeLarge gives back the large block of n bytes at p if it is one, live, and of a length that the P's
 // cache has room for; it tells whether it did.
+//
+//go:noinline
+//go:nosplit
 func (h *Heap) freeLarge(p, n uintptr) bool {
 	if n-1 >= mcache.MaxCachedLarge {
 		return false
 	}
-	c := h.caches.Enter(mcache.Pin())
+	c := h.caches.Visit(mcache.Here())
 	if a := h.key.ArenaOf(p); a != nil {
 		if e := a.Entry(p); e.Class() == mheap.LargeNoscan && e.Offset(p) == 0 {
 			span, state := e.Span(), e.States()
@@ -75,7 +92,7 @@ func (h *Heap) freeLarge(p, n uintptr) bool {
 				if kept {
 					c.PushLarge(p, state, length, n)
 				}
-				h.caches.Leave(c)
+				h.caches.Done(c)
 				if won && !kept {
 					h.caches.FreeLarge(span, min(n, span.Bytes()))
 				}
@@ -86,7 +103,7 @@ func (h *Heap) freeLarge(p, n uintptr) bool {
 			}
 		}
 	}
-	h.caches.Leave(c)
+	h.caches.Done(c)
 	return false
 }
 
@@ -145,17 +162,20 @@ func (h *Heap) takeBack(e mheap.Entry, p, state, n uintptr) {
 
 // keepLarge leaves the large object of n bytes at p, whose state is Held, with the P's cache, if there is
 // room; it tells whether there was.
+//
+//go:noinline
+//go:nosplit
 func (h *Heap) keepLarge(e mheap.Entry, p, n uintptr) bool {
 	length := e.Span().Bytes()
 	if e.Class() != mheap.LargeNoscan || length > mcache.MaxCachedLarge {
 		return false
 	}
-	c := h.caches.Enter(mcache.Pin())
+	c := h.caches.Visit(mcache.Here())
 	room := c.HasRoomLarge(length)
 	if room {
 		c.PushLarge(p, e.States(), length, n)
 	}
-	h.caches.Leave(c)
+	h.caches.Done(c)
 	return room
 }
 

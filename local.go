@@ -10,9 +10,8 @@ import (
 )
 
 // Local is a cache that one goroutine has to itself: a worker's, a shard's, an event loop's. Its
-// methods need not pin the goroutine to its P, which is the largest part of what Heap's cost. The
-// blocks are ordinary blocks of the heap: anyone may free them, by any way, and a Local frees any
-// block of its heap.
+// methods need not ask on which P the goroutine runs. The blocks are ordinary blocks of the heap: anyone may free
+// them, by any way, and a Local frees any block of its heap.
 //
 // A Local must not be used by two goroutines at once; builds with the race detector or the tag
 // spanheap_debug report it when it is. What it holds, Release cannot collect; Close gives it back.
@@ -58,11 +57,12 @@ func (l *Local) Close() error {
 
 // AllocUninit returns a block of n bytes whose contents are undefined. See Heap.AllocUninit.
 func (l *Local) AllocUninit(n int) ([]byte, error) {
-	if c := l.cache; uint(n-smallest) <= sizeclass.MaxSmall-smallest && c != nil {
-		l.use.begin()
-		p := c.Pop(mheap.SmallNoscan(uintptr(n)), uintptr(n))
-		l.use.end()
-		if p != 0 {
+	if c := l.cache; smallest <= n && n <= sizeclass.MaxSmall && c != nil {
+		class := mheap.SmallNoscan(uintptr(n))
+		if p := c.Next(class); p != 0 && c.Covers(uintptr(n)) {
+			l.use.begin()
+			c.Take(class, uintptr(n))
+			l.use.end()
 			raceAlloc(p, uintptr(n))
 			return smallBytesAt(p, n), nil
 		}
@@ -72,11 +72,12 @@ func (l *Local) AllocUninit(n int) ([]byte, error) {
 
 // Alloc returns a block of n zeroed bytes. See Heap.Alloc.
 func (l *Local) Alloc(n int) ([]byte, error) {
-	if c := l.cache; uint(n-smallest) <= sizeclass.MaxSmall-smallest && c != nil {
-		l.use.begin()
-		p := c.Pop(mheap.SmallNoscan(uintptr(n)), uintptr(n))
-		l.use.end()
-		if p != 0 {
+	if c := l.cache; smallest <= n && n <= sizeclass.MaxSmall && c != nil {
+		class := mheap.SmallNoscan(uintptr(n))
+		if p := c.Next(class); p != 0 && c.Covers(uintptr(n)) {
+			l.use.begin()
+			c.Take(class, uintptr(n))
+			l.use.end()
 			raceAlloc(p, uintptr(n))
 			b := smallBytesAt(p, n)
 			clear(b)
@@ -132,9 +133,6 @@ func (l *Local) popTiny(n uintptr) uintptr {
 	c := l.cache
 	l.use.begin()
 	p := c.PopTiny(n)
-	if p == 0 && c.NextTiny() {
-		p = c.PopTiny(n)
-	}
 	l.use.end()
 	runtime.KeepAlive(l)
 	return p
@@ -145,21 +143,24 @@ func (l *Local) Free(b []byte) {
 	p, n := addressOf(b), uintptr(cap(b))
 	if c := l.cache; n-smallest <= sizeclass.MaxSmall-smallest && c != nil {
 		class := mheap.SmallNoscan(n)
-		if a := l.key.ArenaOf(p); a != nil {
-			if state := a.Entry(p).LiveSlot(class, p); state != 0 {
-				raceFree(p, n)
-				if !mheap.FreeSlot(state) {
-					panic(misuse("Free", DoubleFree, p))
+		if found := l.key.Find(p); found.Own(p) {
+			e := found.Arena().Entry(p)
+			if spot := e.Spot(class, p); e.Class() == class && spot.First(class) {
+				if state := e.StateOf(spot); mheap.SlotState(state) == mheap.Live {
+					raceFree(p, n)
+					if !mheap.FreeSlot(state) {
+						panic(misuse("Free", DoubleFree, p))
+					}
+					l.use.begin()
+					if c.HasRoom(class) {
+						c.Push(class, p, state, n)
+					} else {
+						l.heap.caches.Free(c, class, p, state, n)
+					}
+					l.use.end()
+					runtime.KeepAlive(l)
+					return
 				}
-				l.use.begin()
-				if c.HasRoom(class) {
-					c.Push(class, p, state, n)
-				} else {
-					l.heap.caches.Free(c, class, p, state, n)
-				}
-				l.use.end()
-				runtime.KeepAlive(l)
-				return
 			}
 		}
 	}

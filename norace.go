@@ -2,6 +2,8 @@
 
 package spanheap
 
+//go:nosplit
 func raceAlloc(p, n uintptr) {}
 
+//go:nosplit
 func raceFree(p, n uintptr) {}

@@ -64,11 +64,14 @@ func (h *Heap) Realloc(b []byte, n int) ([]byte, error) {
 	return h.move(b, e, uintptr(n))
 }
 
-// mostCopied bounds the bytes that moveSmall copies, since the caller is pinned meanwhile.
+// mostCopied bounds the bytes that moveSmall copies, since nobody can stop the caller meanwhile.
 const mostCopied = 1 << 10
 
 // moveSmall is Realloc of a small block to one of n bytes in another class, when the P's cache has what it takes; else
 // it does nothing and returns nil. As in move, the block's slot is Held before its bytes are copied.
+//
+//go:noinline
+//go:nosplit
 func (h *Heap) moveSmall(b []byte, n int) []byte {
 	p, was := addressOf(b), uintptr(cap(b))
 	if was-smallest > sizeclass.MaxSmall-smallest || uint(n-smallest) > sizeclass.MaxSmall-smallest || min(len(b), n) > mostCopied {
@@ -78,27 +81,27 @@ func (h *Heap) moveSmall(b []byte, n int) []byte {
 	if from == to {
 		return nil
 	}
-	c := h.caches.Enter(mcache.Pin())
+	c := h.caches.Visit(mcache.Here())
 	if a := h.key.ArenaOf(p); a != nil && c.HasRoom(from) {
 		if state := a.Entry(p).LiveSlot(from, p); state != 0 {
 			if q := c.Pop(to, uintptr(n)); q != 0 {
 				raceAlloc(q, uintptr(n))
 				moved := smallBytesAt(q, n)
 				if !mheap.FreeSlot(state) {
-					h.caches.Leave(c)
-					h.Free(moved)
+					h.caches.Done(c)
+					h.free("Realloc", q, uintptr(n))
 					panic(misuse("Realloc", DoubleFree, p))
 				}
 				kept := copy(moved, b)
 				raceFree(p, was)
 				c.Push(from, p, state, was)
-				h.caches.Leave(c)
+				h.caches.Done(c)
 				clear(moved[kept:])
 				return moved
 			}
 		}
 	}
-	h.caches.Leave(c)
+	h.caches.Done(c)
 	return nil
 }
 

@@ -93,9 +93,7 @@ func (h *Heap) carry(b []byte, span *mheap.Span, n uintptr, noted bool) ([]byte,
 // that with which it is to be sampled, or 0.
 func (h *Heap) allocToGrow(from *mheap.Span, n uintptr) (to *mheap.Span, zero bool, rate uintptr, err error) {
 	if n <= mcache.MaxCachedLarge && from.Class() == mheap.LargeNoscan {
-		c := h.caches.Enter(mcache.Pin())
-		p := c.PopLarge(n)
-		h.caches.Leave(c)
+		p := h.popLarge(n)
 		if p != 0 {
 			return mheap.SpanOf(p), false, 0, nil
 		}

@@ -17,6 +17,7 @@ var zeroBase = uintptr(unsafe.Pointer(&zeroByte))
 // a pointer into the Go heap was derived from, is told to leave it alone.
 //
 //go:nocheckptr
+//go:nosplit
 func pointer(p uintptr) unsafe.Pointer { return unsafe.Add(nil, p) }
 
 func bytesAt(p uintptr, n int) []byte { return unsafe.Slice((*byte)(pointer(p)), n) }
@@ -27,8 +28,11 @@ func wordsAt(p, n uintptr) []uintptr {
 }
 
 // smallBytesAt is bytesAt for n of 1 to sizeclass.MaxSmall, which the compiler checks without a branch.
+//
+//go:nosplit
 func smallBytesAt(p uintptr, n int) []byte {
 	return (*[sizeclass.MaxSmall]byte)(pointer(p))[:n:n]
 }
 
+//go:nosplit
 func addressOf(b []byte) uintptr { return uintptr(unsafe.Pointer(unsafe.SliceData(b))) }

@@ -2,9 +2,10 @@
 // class, a magazine, and the span from which the magazine is filled. What its owner does with a
 // cache takes no lock and no atomic read-modify-write.
 //
-// A cache is used only between Enter and Leave; from Pin to Leave the goroutine stays on its P. In between, the
+// A cache is used only between Enter and Leave, or between Visit and Done: from Pin to Leave the goroutine stays on its
+// P by the runtime's leave, from Here to Done because the function gives the scheduler no chance. In between, the
 // rules while pinned hold: nothing that waits, calls the operating system, or allocates; no more
-// than a few hundred instructions; and no cache is used after Leave. What needs more leaves first,
+// than a few hundred instructions; and no cache is used after Leave or Done. What needs more leaves first,
 // does its work, enters again and looks again, since it may then be on another P.
 //
 // Slots that are freed go onto the magazine of whoever frees them, and from there to the next
@@ -41,21 +42,40 @@ type bin struct {
 	filled         uintptr // slots taken from spans since the magazine last ran full
 }
 
-// Pop takes a slot of the class for n bytes, and makes it Live. It returns the slot's address, or 0
-// when the magazine is empty or the countdown has run out.
-func (c *Cache) Pop(class mheap.SpanClass, n uintptr) uintptr {
+// Next returns the address of the slot of the class that Take takes, or 0 when the magazine is empty.
+//
+//go:nosplit
+func (c *Cache) Next(class mheap.SpanClass) uintptr { return slotAt(c.bins[class].top - slotSize).Addr }
+
+// Covers tells whether a block of n bytes can be taken before the countdown runs out.
+//
+//go:nosplit
+func (c *Cache) Covers(n uintptr) bool { return c.countdown >= n }
+
+// Take takes the next slot of the class, which there is, for n bytes that the countdown covers, and makes it Live.
+//
+//go:nosplit
+func (c *Cache) Take(class mheap.SpanClass, n uintptr) {
 	b := &c.bins[class]
-	s := slotAt(b.top - slotSize)
-	addr, state := s.Addr, s.State
-	if addr == 0 || c.countdown < n {
-		return 0
-	}
-	c.countdown -= n
+	state := slotAt(b.top - slotSize).State
 	b.top -= slotSize
 	b.requested += n
 	b.allocs++
+	c.countdown -= n
 	mheap.SetSlotState(state, mheap.Live)
-	return addr
+}
+
+// Pop takes a slot of the class for n bytes, and makes it Live. It returns the slot's address, or 0
+// when the magazine is empty or the countdown has run out.
+//
+//go:nosplit
+func (c *Cache) Pop(class mheap.SpanClass, n uintptr) uintptr {
+	p := c.Next(class)
+	if p == 0 || !c.Covers(n) {
+		return 0
+	}
+	c.Take(class, n)
+	return p
 }
 
 // PopRun takes up to count slots of the class for n bytes each, and returns them, still Held, the one
@@ -77,6 +97,8 @@ func (c *Cache) PopRun(class mheap.SpanClass, n uintptr, count int) []mheap.Slot
 }
 
 // HasRoom tells whether a slot of the class can be pushed.
+//
+//go:nosplit
 func (c *Cache) HasRoom(class mheap.SpanClass) bool {
 	b := &c.bins[class]
 	return b.top != b.end
@@ -100,6 +122,8 @@ func (c *Cache) PushRun(class mheap.SpanClass, count int, n uintptr) {
 }
 
 // Push puts the Held slot of a block of n bytes on the magazine of the class, which has room.
+//
+//go:nosplit
 func (c *Cache) Push(class mheap.SpanClass, addr, state, n uintptr) {
 	b := &c.bins[class]
 	s := slotAt(b.top)

@@ -42,6 +42,20 @@ func (s *Set) Leave(c *Cache) {
 	}
 }
 
+// A visit is a stay like any other.
+
+func Here() int { return Pin() }
+
+type visits struct{}
+
+func (*visits) init() {}
+
+func (*visits) put(int, *Cache) {}
+
+func (s *Set) Visit(here int) *Cache { return s.Enter(here) }
+
+func (s *Set) Done(c *Cache) { s.Leave(c) }
+
 // enterAgain enters the cache that c was, which Pin need not find from another stack frame.
 func (s *Set) enterAgain(c *Cache) *Cache { return s.Enter(c.id) }
 
@@ -58,7 +72,7 @@ func (s *Set) seize(ids []int) {
 // restore gives the caches back to their owners; who lost his finds nobody.
 func (s *Set) restore(ids []int) {
 	for _, id := range ids {
-		storeCache(&s.caches[id], s.open(id))
+		s.put(id, s.open(id))
 		s.locks[id].Unlock()
 	}
 }

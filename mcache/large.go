@@ -20,10 +20,14 @@ const (
 )
 
 // largePages is how many pages a large object of n bytes has.
+//
+//go:nosplit
 func largePages(n uintptr) uintptr { return (n + mheap.PageSize - 1) >> mheap.PageShift }
 
 // PopLarge takes a large noscan object for n bytes, MaxCachedLarge at most, makes it Live, and returns its
 // address; or 0 when there is none of its number of pages, or the countdown has run out.
+//
+//go:nosplit
 func (c *Cache) PopLarge(n uintptr) uintptr {
 	npages := largePages(n)
 	s := &c.large.slots[(npages-1)%uintptr(len(c.large.slots))]
@@ -43,12 +47,16 @@ func (c *Cache) PopLarge(n uintptr) uintptr {
 }
 
 // HasRoomLarge tells whether a large object of the length in bytes, MaxCachedLarge at most, can be pushed.
+//
+//go:nosplit
 func (c *Cache) HasRoomLarge(length uintptr) bool {
 	s := &c.large.slots[(length>>mheap.PageShift-1)%uintptr(len(c.large.slots))]
 	return s.Addr == 0 && c.large.bytes+length <= maxLargeBytes && c != &nobody
 }
 
 // PushLarge keeps the Held slot of a large noscan object of n bytes; there is room for its length.
+//
+//go:nosplit
 func (c *Cache) PushLarge(addr, state, length, n uintptr) {
 	s := &c.large.slots[(length>>mheap.PageShift-1)%uintptr(len(c.large.slots))]
 	s.Addr, s.State = addr, state

@@ -15,7 +15,8 @@ import (
 // path, which makes it one. Where that cannot be, for an owner of too high a number or for want of
 // memory, blocks come straight from the centrals and go straight back.
 type Set struct {
-	caches [MaxCaches + 1]*Cache // what Enter finds: the owner's cache, or nobody; written by storeCache
+	visits visits // what Visit finds: what Enter does, or nobody
+	caches places // what Enter finds: the owner's cache, or nobody
 
 	heap     *mheap.Heap
 	centrals [mheap.NumSpanClasses]mcentral.Central
@@ -53,9 +54,8 @@ func init() { nobody.init() }
 func (s *Set) Init(heap *mheap.Heap) {
 	s.heap = heap
 	s.mu.Init(lockrank.CacheSet)
-	for i := range s.caches {
-		s.caches[i] = &nobody
-	}
+	s.visits.init()
+	s.caches.init()
 	for i := range s.centrals {
 		s.centrals[i].Init(heap, mheap.SpanClass(i))
 	}
@@ -85,7 +85,7 @@ func (s *Set) join() bool {
 	s.heap.Stir()
 	if s.parked[id] {
 		s.parked[id] = false
-		storeCache(&s.caches[id], s.all[id])
+		s.put(id, s.all[id])
 		return true
 	}
 	c, err := s.newCache()
@@ -96,8 +96,14 @@ func (s *Set) join() bool {
 	s.known.Store(max(s.known.Load(), int32(s.owners())))
 	s.all[id] = c
 	s.top = max(s.top, id+1)
-	storeCache(&s.caches[id], c)
+	s.put(id, c)
 	return true
+}
+
+// put has the owner with the number find c.
+func (s *Set) put(id int, c *Cache) {
+	s.visits.put(id, c)
+	s.caches.put(id, c)
 }
 
 // open returns the cache that its owner should find. The caller holds s.mu.

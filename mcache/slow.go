@@ -93,8 +93,8 @@ func sampledClass(class mheap.SpanClass, n uintptr) mheap.SpanClass {
 	return class
 }
 
-// maxSupply is how many slots an owner gets from the central at once, beside a span.
-const maxSupply = 16
+// maxSupply is how many slots an owner gets from the central at once, beside a span: a run as it was given back.
+const maxSupply = maxFill
 
 // supply exchanges the span, which is used up, for some slots or one with room, and leaves them with the
 // caller's cache.

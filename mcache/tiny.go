@@ -9,43 +9,58 @@ type tinyBlock struct {
 	frees       uintptr // tiny blocks freed here
 }
 
-// PopTiny takes n bytes, TinyMax at most, from the slot that is being shared out, aligned to their
-// number rounded up to a power of two. It returns 0 when there is no room or the countdown has run
-// out.
-func (c *Cache) PopTiny(n uintptr) uintptr {
-	t := &c.tiny
-	size := mheap.TinyBytes(n)
-	if t.left < size || c.countdown < n {
-		return 0
-	}
-	c.countdown -= n
+// HasTiny tells whether the slot that is being shared out has room for a block of n bytes.
+//
+//go:nosplit
+func (c *Cache) HasTiny(n uintptr) bool { return c.tiny.left >= mheap.TinyBytes(n) }
+
+// TakeTiny takes n bytes, TinyMax at most, from the slot that is being shared out, which has room, and which the
+// countdown covers. They are aligned to their number rounded up to a power of two.
+//
+//go:nosplit
+func (c *Cache) TakeTiny(n uintptr) uintptr {
+	t, b, size := &c.tiny, &c.bins[mheap.Tiny], mheap.TinyBytes(n)
 	t.left = (t.left - size) &^ (size - 1)
 	mheap.AllocTiny(t.state, t.left)
-	b := &c.bins[mheap.Tiny]
 	b.requested += n
 	b.allocs++
+	c.countdown -= n
 	return t.addr + t.left
 }
 
-// NextTiny shares out another slot, from the magazine, and ends the sharing out of the one before. It
-// tells whether the magazine had one.
+// NextTiny shares out another slot, from the magazine, and ends the sharing out of the one before, whose blocks
+// may all be gone: then it is the magazine's next. It tells whether there was a slot.
+//
+//go:nosplit
 func (c *Cache) NextTiny() bool {
 	b := &c.bins[mheap.Tiny]
 	if b.top == b.base {
 		return false
 	}
 	b.top -= slotSize
-	next, t := *slotAt(b.top), c.tiny
-	mheap.OpenTiny(next.State)
-	c.tiny = tinyBlock{addr: next.Addr, state: next.State, left: mheap.TinySlot, frees: t.frees}
-	if t.addr != 0 && mheap.CloseTiny(t.state) {
-		c.keepTiny(t.addr, t.state)
+	next, t := slotAt(b.top), &c.tiny
+	addr, state := t.addr, t.state
+	t.addr, t.state, t.left = next.Addr, next.State, mheap.TinySlot
+	mheap.OpenTiny(t.state)
+	if addr != 0 && mheap.CloseTiny(state) {
+		c.keepTiny(addr, state)
 	}
 	return true
 }
 
+// PopTiny takes n bytes as TakeTiny does, from the magazine's next slot where the one before has no room. It returns
+// 0 when the magazine has none either, or the countdown has run out.
+func (c *Cache) PopTiny(n uintptr) uintptr {
+	if !c.Covers(n) || !c.HasTiny(n) && !c.NextTiny() {
+		return 0
+	}
+	return c.TakeTiny(n)
+}
+
 // PushTiny counts the free of a tiny block of n bytes, and when it was the last of the slot at addr, puts
 // the slot on the magazine, which has room.
+//
+//go:nosplit
 func (c *Cache) PushTiny(addr, state, n uintptr, last bool) {
 	c.bins[mheap.Tiny].requested -= n
 	c.tiny.frees++
@@ -55,6 +70,8 @@ func (c *Cache) PushTiny(addr, state, n uintptr, last bool) {
 }
 
 // keepTiny puts a slot whose blocks are all gone on the magazine.
+//
+//go:nosplit
 func (c *Cache) keepTiny(addr, state uintptr) {
 	mheap.SetSlotState(state, mheap.Held)
 	b := &c.bins[mheap.Tiny]
@@ -70,9 +87,6 @@ func (c *Cache) keepTiny(addr, state uintptr) {
 func (s *Set) AllocTiny(own *Cache, n uintptr) (addr, rate uintptr, err error) {
 	c := s.enter(own)
 	addr = c.PopTiny(n)
-	if addr == 0 && c.NextTiny() {
-		addr = c.PopTiny(n)
-	}
 	s.leave(own, c)
 	if addr != 0 {
 		return addr, 0, nil

@@ -19,9 +19,11 @@ const (
 // a pointer into the Go heap was derived from, is told to leave it alone.
 //
 //go:nocheckptr
+//go:nosplit
 func pointer(p uintptr) unsafe.Pointer { return unsafe.Add(nil, p) }
 
 //go:nocheckptr
+//go:nosplit
 func slotAt(p uintptr) *mheap.Slot { return (*mheap.Slot)(unsafe.Add(nil, p)) }
 
 func slotsAt(p, n uintptr) []mheap.Slot { return unsafe.Slice(slotAt(p), n) }
@@ -30,6 +32,24 @@ func slotsAt(p, n uintptr) []mheap.Slot { return unsafe.Slice(slotAt(p), n) }
 func aboveSlot(s *mheap.Slot) uintptr { return uintptr(unsafe.Pointer(s)) + slotSize }
 
 func cacheAt(p uintptr) *Cache { return (*Cache)(pointer(p)) }
+
+//go:nosplit
+func wordAt(p uintptr) uintptr { return *(*uintptr)(pointer(p)) }
+
+//go:nosplit
+func int32At(p uintptr) int32 { return *(*int32)(pointer(p)) }
+
+// placeAt is p[i], which is a place of p, without the check and the room on the stack that it asks for.
+//
+//go:nosplit
+func placeAt(p *places, i uint) **Cache {
+	return (**Cache)(unsafe.Add(unsafe.Pointer(p), uintptr(i)*unsafe.Sizeof(p[0])))
+}
+
+// codeAt is the first n bytes of a function's instructions.
+func codeAt(f func() int, n int) []byte {
+	return unsafe.Slice(**(***byte)(unsafe.Pointer(&f)), n)
+}
 
 // storeCache and loadCache are for places that others read and write at the same moment.
 

@@ -88,12 +88,14 @@ func (c *Central) Exchange(old *mheap.Span) (*mheap.Span, error) {
 
 // Refill gives old back, if it is not nil, and returns slots for the caller to hold, or a span with room
 // that the caller holds from now on, or both: spans that have no more slots than dst has room for are
-// used up at once, so that a class whose free slots are scattered does not cost a call for each. On an
-// error, which is the operating system's, old has been given back all the same.
+// used up at once, so that a class whose free slots are scattered does not cost a call for each. What dst
+// gets comes from the stash, as much as there is, and from spans no more than mostPicked. On an error,
+// which is the operating system's, old has been given back all the same.
 func (c *Central) Refill(old *mheap.Span, dst []mheap.Slot) (n int, s *mheap.Span, err error) {
 	c.mu.Lock()
 	surplus := c.place(old)
 	stashed := c.stash.take(dst)
+	dst = dst[:max(stashed, min(len(dst), mostPicked))]
 	for n = stashed; n < len(dst); {
 		if s = c.pick(); s == nil || int(s.Free()) > len(dst)-n {
 			break
@@ -110,6 +112,9 @@ func (c *Central) Refill(old *mheap.Span, dst []mheap.Slot) (n int, s *mheap.Spa
 	}
 	return n, s, err
 }
+
+// mostPicked is how many slots Refill takes from spans: few, since who gets them may be the one who needs no more.
+const mostPicked = 16
 
 // Put gives back a span that the caller held.
 func (c *Central) Put(s *mheap.Span) {

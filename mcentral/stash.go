@@ -17,7 +17,7 @@ type stash struct {
 }
 
 const (
-	stashSlots = 64
+	stashSlots = 256
 	stashBytes = 64 << 10 // what the slots of a stash may be of
 )
 

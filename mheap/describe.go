@@ -81,11 +81,10 @@ func (s *Span) VerifySlots() error {
 	}
 	for i := range uintptr(s.slots) {
 		state := s.State(i)
-		word := *stateWordAt(state)
-		allocated, freed := tinyByte(word, tinyAllocated), tinyByte(word, tinyFreed)
-		if tinyByte(word, 0) == uint32(Live) && freed&^allocated != 0 {
+		w := tinyWordAt(state)
+		if w.live() && w.freed()&^w.allocated() != 0 {
 			return fmt.Errorf("tiny blocks: of slot %d at %#x the blocks %08b are freed, handed out were %08b: %v",
-				i, s.base+i*TinySlot, freed, allocated, s)
+				i, s.base+i*TinySlot, w.freed(), w.allocated(), s)
 		}
 	}
 	return nil

@@ -2,8 +2,5 @@
 
 package mheap
 
-// byteShift is where the byte at p stands in the word that contains it.
-func byteShift(p uintptr) uint { return uint(^p&3) << 3 }
-
-// quadShift is where the byte at p stands in the word of eight bytes that contains it.
-func quadShift(p uintptr) uint { return uint(^p&7) << 3 }
+// wordFirst and quadFirst are where the first byte stands of a word of four bytes and of one of eight.
+const wordFirst, quadFirst = 24, 56

@@ -42,3 +42,6 @@ func backOut(states uint64, slots []Slot) (won int) {
 	}
 	return won
 }
+
+// quadShift is where the byte at p stands in the word of eight bytes that contains it.
+func quadShift(p uintptr) uint { return uint(p&7)<<3 ^ quadFirst }

@@ -8,4 +8,6 @@ import "github.com/spanheap/spanheap/arena"
 var arenaIndex [1 << (32 - arena.Shift)]uintptr
 
 // indexOf returns the place of the arena that holds p.
+//
+//go:nosplit
 func indexOf(p uintptr) uintptr { return p >> arena.Shift }

@@ -12,4 +12,6 @@ var arenaIndex [1 << 16]uintptr
 const goHeapBase = 0xc000000000
 
 // indexOf returns the place of the arena that holds p; beyond the index when p is not covered.
+//
+//go:nosplit
 func indexOf(p uintptr) uintptr { return (p - goHeapBase) >> arena.Shift }

@@ -2,6 +2,8 @@
 
 package mheap
 
+import "sync/atomic"
+
 // A place of the arena index is the address of the arena's record, which tells the heap.
 
 // KeyOf returns the key of the heap with a number; 0 is nobody's.
@@ -13,7 +15,26 @@ func placeOf(record uintptr, _ uint32) uintptr { return record }
 // recordIn returns the address of the record in a place of the index, or 0.
 func recordIn(place uintptr) uintptr { return place }
 
-// ownRecordIn is recordIn for an arena of the key's heap, and tells whether it is one.
-func ownRecordIn(place uintptr, k Key) (record uintptr, own bool) {
-	return place, place != 0 && KeyOf(arenaAt(place).Heap) == k
+// Found is what the index answers a key about an address: the address of the record of an arena of the key's
+// heap, or 0.
+type Found uintptr
+
+// Find asks the index about p.
+//
+//go:nosplit
+func (k Key) Find(p uintptr) Found {
+	i := indexOf(p)
+	if i >= uintptr(len(arenaIndex)) {
+		return 0
+	}
+	place := atomic.LoadUintptr(&arenaIndex[i])
+	if place == 0 || KeyOf(arenaAt(place).Heap) != k {
+		return 0
+	}
+	return Found(place)
 }
+
+// Own tells whether p, which was asked about, lies in an arena of the key's heap.
+//
+//go:nosplit
+func (f Found) Own(uintptr) bool { return f != 0 }

@@ -2,7 +2,11 @@
 
 package mheap
 
-import "github.com/spanheap/spanheap/arena"
+import (
+	"sync/atomic"
+
+	"github.com/spanheap/spanheap/arena"
+)
 
 // arenaIndex has a place for every arena of a 48-bit address space: the address of its record, and the
 // key of its heap above it, so that one look tells both. It is untouched, and so not resident, but for
@@ -10,6 +14,8 @@ import "github.com/spanheap/spanheap/arena"
 var arenaIndex [1 << (48 - arena.Shift)]uintptr
 
 // indexOf returns the place of the arena that holds p; beyond the index when p has more than 48 bits.
+//
+//go:nosplit
 func indexOf(p uintptr) uintptr { return p >> arena.Shift }
 
 // keyShift is where the key stands in a place of the index.
@@ -24,9 +30,19 @@ func placeOf(record uintptr, heap uint32) uintptr { return record | uintptr(KeyO
 // recordIn returns the address of the record in a place of the index, or 0.
 func recordIn(place uintptr) uintptr { return place & (1<<keyShift - 1) }
 
-// ownRecordIn is recordIn for an arena of the key's heap, and tells whether it is one. It is two results
-// so that the address is not made to wait for the answer by a conditional move.
-func ownRecordIn(place uintptr, k Key) (record uintptr, own bool) {
-	record = place ^ uintptr(k)
-	return record, record>>keyShift == 0
+// Found is what the index answers a key about an address: a place, less the key. Where the place is an arena of
+// the key's heap, that is the address of its record.
+type Found uintptr
+
+// Find asks the index about p.
+//
+//go:nosplit
+func (k Key) Find(p uintptr) Found {
+	return Found(atomic.LoadUintptr(&arenaIndex[indexOf(p)%uintptr(len(arenaIndex))]) ^ uintptr(k))
 }
+
+// Own tells whether p, which was asked about, lies in an arena of the key's heap: bits above the 48th are another
+// heap's key, or p's own, which is beyond the index.
+//
+//go:nosplit
+func (f Found) Own(p uintptr) bool { return (uintptr(f)|p)>>keyShift == 0 }

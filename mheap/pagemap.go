@@ -59,19 +59,24 @@ func ArenaOf(p uintptr) *Arena {
 type Key uintptr
 
 // ArenaOf returns the record of the key's heap's arena that holds address p, or nil.
+//
+//go:nosplit
 func (k Key) ArenaOf(p uintptr) *Arena {
-	i := indexOf(p)
-	if i >= uintptr(len(arenaIndex)) {
+	f := k.Find(p)
+	if !f.Own(p) {
 		return nil
 	}
-	record, own := ownRecordIn(atomic.LoadUintptr(&arenaIndex[i]), k)
-	if !own {
-		return nil
-	}
-	return arenaAt(record)
+	return f.Arena()
 }
 
+// Arena returns the record of the arena of the key's heap that was found.
+//
+//go:nosplit
+func (f Found) Arena() *Arena { return arenaAt(uintptr(f)) }
+
 // Entry returns the entry of the page that holds p, which lies in a.
+//
+//go:nosplit
 func (a *Arena) Entry(p uintptr) Entry {
 	return Entry(atomic.LoadUint64(&a.entries[p>>PageShift&(pagesPerArena-1)]))
 }
@@ -86,10 +91,14 @@ func EntryOf(p uintptr) Entry {
 }
 
 // Class returns the class of the page's span.
+//
+//go:nosplit
 func (e Entry) Class() SpanClass { return SpanClass(e) }
 
 // Offset returns how far p lies behind the start of its span. Beyond the span's first 255 pages it
 // is too small, but never 0.
+//
+//go:nosplit
 func (e Entry) Offset(p uintptr) uintptr {
 	return p&(PageSize-1) + uintptr(e)>>8&0xff<<PageShift
 }
@@ -102,39 +111,54 @@ func (e Entry) Slot(p uintptr) (state uintptr, first bool) {
 	return uintptr(e>>16) + l.Stride(i), first
 }
 
+// Spot is where an address lies in a span of slots: 32 bits of the slot's number, and 32 of how far behind the
+// slot's start, in parts of its length.
+type Spot uint64
+
+// Spot returns where p lies in the page's span, which is of the class, one of small slots of their own.
+//
+//go:nosplit
+func (e Entry) Spot(class SpanClass, p uintptr) Spot {
+	return Spot(uint64(e.Offset(p)) * magics[class])
+}
+
+// First tells whether a slot of the class begins at the spot; in a class without small slots of their own none does.
+//
+//go:nosplit
+func (s Spot) First(class SpanClass) bool { return uint32(s) < uint32(magics[class]) }
+
+// StateOf returns the address of the state of the slot of a spot in the page's span.
+//
+//go:nosplit
+func (e Entry) StateOf(s Spot) uintptr { return uintptr(e>>16) + uintptr(s>>32) }
+
 // LiveSlot returns the address of the state of the slot that begins at p, or 0 unless the page's
 // span is of the class, one of small slots of their own, and a slot begins at p and is Live.
+//
+//go:nosplit
 func (e Entry) LiveSlot(class SpanClass, p uintptr) uintptr {
-	magic := magics[class]
-	product := uint64(e.Offset(p)) * magic
-	if SpanClass(e) != class || uint32(product) >= uint32(magic) {
-		return 0
-	}
-	if state := uintptr(e>>16) + uintptr(product>>32); *byteAt(state) == Live {
-		return state
+	if spot := e.Spot(class, p); e.Class() == class && spot.First(class) {
+		if state := e.StateOf(spot); SlotState(state) == Live {
+			return state
+		}
 	}
 	return 0
 }
 
-// Finder finds slots by their addresses in one page: what LiveSlot does for each address, it does once for all.
+// Finder finds slots of one class: what LiveSlot does for each address, it does with what the class has at hand.
 type Finder struct {
-	base   uintptr // of the page's span
-	magic  uint64
-	states uintptr
+	class SpanClass
+	magic uint64
 }
 
-// Finder returns what finds the slots of the page at an address; ok tells whether its span is of the class, one of
-// small slots of their own.
-func (e Entry) Finder(class SpanClass, page uintptr) (f Finder, ok bool) {
-	return Finder{page - e.Offset(page), magics[class], uintptr(e >> 16)}, SpanClass(e) == class
-}
+// FinderOf returns what finds the slots of the class, one of small slots of their own.
+func FinderOf(class SpanClass) Finder { return Finder{class, magics[class]} }
 
-// LiveSlot returns the address of the state of the slot that begins at p, in the page, or 0 unless there is one and
-// it is Live.
-func (f *Finder) LiveSlot(p uintptr) uintptr {
-	product := uint64(p-f.base) * f.magic
-	if uint32(product) < uint32(f.magic) {
-		if state := f.states + uintptr(product>>32); *byteAt(state) == Live {
+// LiveSlot is Entry.LiveSlot.
+func (f Finder) LiveSlot(e Entry, p uintptr) uintptr {
+	product := uint64(e.Offset(p)) * f.magic
+	if e.Class() == f.class && uint32(product) < uint32(f.magic) {
+		if state := uintptr(e>>16) + uintptr(product>>32); *byteAt(state) == Live {
 			return state
 		}
 	}
@@ -143,12 +167,16 @@ func (f *Finder) LiveSlot(p uintptr) uintptr {
 
 // States returns the address of the states of the page's span, which is in use: for a large object, of
 // its one slot's state.
+//
+//go:nosplit
 func (e Entry) States() uintptr { return uintptr(e >> 16) }
 
 // InUse tells whether the page belongs to a span in use.
 func (e Entry) InUse() bool { return e != 0 && e.Class() != classFree }
 
 // Span returns the record of the page's span, in use or not, or nil.
+//
+//go:nosplit
 func (e Entry) Span() *Span {
 	if e == 0 {
 		return nil

@@ -38,13 +38,19 @@ const (
 func Allocated(state uint8) bool { return state == Live || state >= Noted }
 
 // SlotState returns the state at address p.
+//
+//go:nosplit
 func SlotState(p uintptr) uint8 { return *byteAt(p) }
 
 // SetSlotState changes the state at p, which the caller's slot has.
+//
+//go:nosplit
 func SetSlotState(p uintptr, state uint8) { *byteAt(p) = state }
 
 // FreeSlot makes the state at p, which was seen Live, Held. It tells whether the caller was the one
 // who did, and not another who freed the same block.
+//
+//go:nosplit
 func FreeSlot(p uintptr) bool {
 	shift := byteShift(p)
 	return uint8(atomic.AddUint32(stateWordAt(p), 1<<shift)>>shift) == Held
@@ -78,3 +84,8 @@ func FreeNoted(p uintptr) bool {
 		}
 	}
 }
+
+// byteShift is where the byte at p stands in the word that contains it.
+//
+//go:nosplit
+func byteShift(p uintptr) uint { return uint(p<<3)&31 ^ wordFirst }

@@ -79,6 +79,8 @@ const recordSize = (unsafe.Sizeof(Span{}) + metaUnit - 1) &^ (metaUnit - 1)
 func (s *Span) Base() uintptr { return s.base }
 
 // Bytes returns the length of the span.
+//
+//go:nosplit
 func (s *Span) Bytes() uintptr { return s.npages << PageShift }
 
 // Class returns the class of a span in use.

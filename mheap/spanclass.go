@@ -79,6 +79,8 @@ func makeSmallNoscan() (t [sizeclass.MaxSmall / 8]SpanClass) {
 }
 
 // SmallNoscan is ClassOf(sizeclass.Of(n), true), in fewer steps; 0 < n <= sizeclass.MaxSmall.
+//
+//go:nosplit
 func SmallNoscan(n uintptr) SpanClass { return smallNoscan[(n-1)/8%uintptr(len(smallNoscan))] }
 
 // magics are the reciprocals of the classes of small slots of their own; 0 for all others.

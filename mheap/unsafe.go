@@ -9,10 +9,13 @@ import "unsafe"
 // a pointer into the Go heap was derived from, is told to leave it alone.
 //
 //go:nocheckptr
+//go:nosplit
 func pointer(p uintptr) unsafe.Pointer { return unsafe.Add(nil, p) }
 
+//go:nosplit
 func spanAt(p uintptr) *Span { return (*Span)(pointer(p)) }
 
+//go:nosplit
 func arenaAt(p uintptr) *Arena { return (*Arena)(pointer(p)) }
 
 func addressOf(s *Span) uintptr { return uintptr(unsafe.Pointer(s)) }
@@ -32,10 +35,14 @@ func copyBytes(dst, src, n uintptr) {
 }
 
 //go:nocheckptr
+//go:nosplit
 func byteAt(p uintptr) *uint8 { return (*uint8)(unsafe.Add(nil, p)) }
 
 // stateWordAt is the word that contains the state at p.
-func stateWordAt(p uintptr) *uint32 { return (*uint32)(pointer(p &^ 3)) }
+//
+//go:nocheckptr
+//go:nosplit
+func stateWordAt(p uintptr) *uint32 { return (*uint32)(unsafe.Add(nil, p&^3)) }
 
 const arenaRecordSize = unsafe.Sizeof(Arena{})
 

@@ -1,6 +1,6 @@
 /*
 Who is in a cache: mcache's Enter, Leave, join, drain, seize, flush, restore and Close, with pinning
-(enter_pinned.go) or, under PORTABLE, with a lock for each cache (enter_portable.go).
+(enter_pinned.go, and visit_unpinned.go to the same effect) or, under PORTABLE, with a lock for each cache (enter_portable.go).
 
 Two Ps, or owners; two goroutines that enter some P's cache and use it, CALLS times in all; DRAINERS (1 or 2) that
 drain or sweep, CLOSERS (0 or 1) that may close the set, CHANGERS (0 or 1) that shrink and grow GOMAXPROCS. A step is one access to the

@@ -174,7 +174,7 @@ func TestTheTableDescends(t *testing.T) {
 	}
 }
 
-// TestOneFileLinksToTheRuntime: what pins a goroutine is known in one place.
+// TestOneFileLinksToTheRuntime: what is asked of the scheduler is known in one place.
 func TestOneFileLinksToTheRuntime(t *testing.T) {
 	var linking []string
 	for _, f := range goFiles(t) {
@@ -184,7 +184,7 @@ func TestOneFileLinksToTheRuntime(t *testing.T) {
 			linking = append(linking, f.name)
 		}
 	}
-	require.Equal(t, []string{"mcache/enter_pinned.go"}, linking)
+	require.Equal(t, []string{"mcache/runtime.go"}, linking)
 }
 
 func TestPermits(t *testing.T) {
