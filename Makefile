@@ -8,8 +8,12 @@ emulated = SPANHEAP_TEST_EXEC=qemu-$(2) GOARCH=$(1) go test -short -tags spanhea
 SYSTEMS = linux/amd64 linux/386 linux/arm64 linux/s390x darwin/arm64 windows/amd64 freebsd/amd64 netbsd/amd64 openbsd/amd64 dragonfly/amd64 js/wasm wasip1/wasm
 # What make lint vets for each of them.
 VETTED = ./...
+# As for a debugger, but for the standard library.
+NO_OPT = github.com/spanheap/spanheap/...=-N -l
 # Systems whose programs and tests make compile-tests links; make lint only vets the others.
 FOREIGN = darwin/arm64 windows/amd64 freebsd/amd64
+# Flags for make bench-short.
+BENCH =
 LIBRARY = . ./arena/... ./internal/... ./mcache ./mcentral ./mheap ./sizeclass
 WAZERO = $(shell go -C internal/tools tool -n wazero)
 
@@ -23,6 +27,12 @@ race: ## run all tests under the race detector
 	go test -race ./...
 portable: ## run all tests with caches under locks instead of pinning
 	go test -tags spanheap_portable ./...
+unoptimised: ## run tests built as for a debugger, where a visit finds nobody and all goes by the slow path; link those with the largest frames
+	go test -gcflags='all=-N -l' -run 'Stress|Alloc|Free|Tiny|Large' . ./mcache
+	GOARCH=arm64 go test -gcflags='$(NO_OPT)' -c -o /dev/null .
+	GOARCH=ppc64le go test -gcflags='$(NO_OPT)' -c -o /dev/null .
+	go test -cover -covermode=atomic -gcflags='$(NO_OPT)' -c -o /dev/null .
+	go test -race -gcflags='$(NO_OPT)' -c -o /dev/null .
 debug: ## run all tests with the lock order checked
 	go test -tags spanheap_debug ./...
 sampled: ## run the root package's tests with every block in the heap profile
@@ -51,12 +61,12 @@ soak: ## let random everything happen to a heap for SOAK (1h), and check it each
 	go test -tags spanheap_soak -count=1 -run '^TestSoak$$' -timeout 0 -v . -soak $(SOAK) -soak.json
 bench: ## run the benchmarks beside other allocators and write bench/results
 	cd bench && go run ./cmd/spanbench $(if $(wildcard ../shared/traces),-traces ../../shared/traces)
-bench-short: ## run the benchmarks in short
-	cd bench && go run ./cmd/spanbench -short
+bench-short: ## run the benchmarks in short; fail if a lock has come upon the fast path
+	cd bench && go run ./cmd/spanbench -short $(BENCH)
 test-diff: ## vet and test memstat-diff, a module of its own
 	cd cmd/memstat-diff && go vet ./... && go test ./...
-bench-guard: ## fail if a lock has come upon the fast path
-	cd bench && go vet ./... && go test ./... && go run ./cmd/spanbench -guard
+test-bench: ## vet and test the benchmarks, a module of their own
+	cd bench && go vet ./... && go test ./...
 gen: ## write the size-class tables
 	go generate ./...
 shots: ## look at heapz's pages with Chromium: check numbers and widths, and put pictures into OUT (shots)
@@ -71,4 +81,4 @@ compile-tests: ## compile and link all programs and the library's tests for othe
 	@for os in $(FOREIGN); do echo "link $$os"; GOOS=$${os%/*} GOARCH=$${os#*/} go test -vet=off -run '^$$' -exec true $(LIBRARY) ./cmd/... >/dev/null || exit 1; done
 cover: ## show how much of the code the tests reach
 	go test -coverpkg ./... -coverprofile cover.out ./... && go tool cover -func cover.out | tail -n 1
-.PHONY: help build test race portable debug sampled model test-diff test-386 test-js test-arm64 test-s390x test-wasip1 fuzz soak bench bench-short bench-guard gen lint compile-tests cover shots pictures
+.PHONY: help build test race portable unoptimised debug sampled model test-diff test-386 test-js test-arm64 test-s390x test-wasip1 fuzz soak bench bench-short test-bench gen lint compile-tests cover shots pictures

@@ -28,8 +28,12 @@ func TestLatenciesAreQuantiles(t *testing.T) {
 }
 
 func TestTheScavengerWorksUnderLoad(t *testing.T) {
-	s, err := MeasureScavenger(200 * time.Millisecond)
-	require.NoError(t, err)
+	var s Scavenged
+	for about := 200 * time.Millisecond; s.Share == 0 && about < 10*time.Second; about *= 2 { // on a busy machine it may not get to run
+		var err error
+		s, err = MeasureScavenger(about)
+		require.NoError(t, err)
+	}
 	require.Positive(t, s.Share)
 	require.Less(t, s.Share, 1.0)
 	require.Positive(t, s.Given)

@@ -27,7 +27,7 @@ type Results struct {
 
 // Settings say how the run was made.
 type Settings struct {
-	Plan         string  `json:"plan"`         // full, short or guard
+	Plan         string  `json:"plan"`         // full or short
 	Milliseconds float64 `json:"milliseconds"` // of one measurement
 	Rounds       int     `json:"rounds"`       // asked for
 	Seconds      float64 `json:"seconds"`      // the whole run, with the building of workers

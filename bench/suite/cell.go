@@ -116,6 +116,7 @@ func ShortCells() []Cell {
 		over("pair-1000-live", []int{64}, one),
 		over("batch-1000", []int{64}, one),
 		over("batch-1000-random", []int{64, 1024}, one),
+		over("batch-1000-random", []int{64}, []int{2}),
 		over("mixed", own, []int{1, 2}),
 		over("mixed-constant", []int{64}, one),
 		over("producer-consumer", []int{64}, []int{2}),
@@ -133,7 +134,7 @@ func ShortCells() []Cell {
 	)
 }
 
-// GuardCells returns the rows of which a guard makes sure that nothing is grossly broken.
+// GuardCells returns the rows of which a short run makes sure that nothing is grossly broken.
 func GuardCells() []Cell {
 	return join(
 		over("pair", []int{64}, []int{1, 2}),

@@ -200,9 +200,8 @@ func TestPlansHoldCellsThatPatternsTake(t *testing.T) {
 		require.NotEmpty(t, c.SizeText(), c.Pattern)
 		require.NoError(t, pattern.Check(c.Pattern, pattern.Params{Size: c.Size, Procs: c.Procs}))
 	}
-	for _, c := range append(ShortCells(), GuardCells()...) {
-		require.Contains(t, full, c)
-	}
+	require.Subset(t, full, ShortCells())
+	require.Subset(t, ShortCells(), GuardCells())
 }
 
 func TestImplsAreMeasuredWhereTheyBelong(t *testing.T) {

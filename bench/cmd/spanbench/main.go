@@ -95,11 +95,11 @@ func run(ctx context.Context, args []string, out, errs io.Writer) error {
 	for _, i := range ready {
 		r.Impls = append(r.Impls, *i)
 	}
-	if o.plan == guardPlan {
-		return guard(r, out)
-	}
 	r.Targets = report.Targets(outcome)
-	return o.write(r, module, out)
+	if err := o.write(r, module, out); err != nil || o.plan != shortPlan {
+		return err
+	}
+	return guard(r)
 }
 
 // write writes the results to where they were asked for.

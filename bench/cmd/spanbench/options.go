@@ -17,7 +17,6 @@ import (
 const (
 	fullPlan  = "full"
 	shortPlan = "short"
-	guardPlan = "guard"
 )
 
 // keptResults is where a full run writes, in this module's folder; other runs write nowhere.
@@ -50,8 +49,7 @@ func parse(args []string, errs io.Writer) (*options, error) {
 	o := &options{}
 	flags := flag.NewFlagSet("spanbench", flag.ContinueOnError)
 	flags.SetOutput(errs)
-	short := flags.Bool("short", false, "fewer rows, in less than two minutes")
-	guarded := flags.Bool("guard", false, "a few rows beside make and modernc.org/memory; exit 1 when spanheap is grossly slower")
+	short := flags.Bool("short", false, "fewer rows, in less than two minutes; exit 1 when spanheap is grossly slower than make or modernc.org/memory")
 	run := flags.String("run", "", "measure only rows whose name matches this `regexp`; see -list; traces are trace=NAME, and there are collector, retention and release")
 	impl := flags.String("impl", "", "measure only allocators whose name matches this `regexp`, and spanheap")
 	flags.IntVar(&o.rounds, "rounds", 0, "make every measurement so `many` times")
@@ -73,9 +71,6 @@ func parse(args []string, errs io.Writer) (*options, error) {
 	if flags.NArg() > 0 {
 		return nil, fmt.Errorf("unknown argument %q", flags.Arg(0))
 	}
-	if *short && *guarded {
-		return nil, fmt.Errorf("-short and -guard exclude each other")
-	}
 	var err error
 	if o.run, err = pattern("-run", *run); err != nil {
 		return nil, err
@@ -91,12 +86,9 @@ func parse(args []string, errs io.Writer) (*options, error) {
 	if *tags != "" {
 		o.tags = strings.Split(*tags, ",")
 	}
-	switch {
-	case *guarded:
-		o.set(guardPlan, 3, 50*time.Millisecond, 0, 0, 0, 0)
-	case *short:
+	if *short {
 		o.set(shortPlan, 3, 30*time.Millisecond, 110*time.Second, 2_000_000, 100_000, 2*time.Second)
-	default:
+	} else {
 		o.set(fullPlan, 5, 100*time.Millisecond, 19*time.Minute, 20_000_000, 1_000_000, 20*time.Second)
 		o.keep = o.out == "" && o.run == nil && o.impl == nil
 	}
@@ -145,11 +137,7 @@ func pattern(name, text string) (*regexp.Regexp, error) {
 func (o *options) impls() []*suite.Impl {
 	var chosen []*suite.Impl
 	for _, i := range suite.Impls() {
-		wanted := matches(o.impl, i.Name)
-		if o.plan == guardPlan && o.impl == nil {
-			wanted = i.Name == suite.Make || i.Name == suite.Modernc
-		}
-		if wanted || i.Name == suite.Spanheap {
+		if matches(o.impl, i.Name) || i.Name == suite.Spanheap {
 			chosen = append(chosen, i)
 		}
 	}
@@ -160,19 +148,13 @@ func (o *options) impls() []*suite.Impl {
 }
 
 func (o *options) cells() []suite.Cell {
-	switch o.plan {
-	case guardPlan:
-		return suite.GuardCells()
-	case shortPlan:
+	if o.plan == shortPlan {
 		return suite.ShortCells()
 	}
 	return suite.FullCells()
 }
 
 func (o *options) traceFiles(module string) ([]suite.TraceFile, error) {
-	if o.plan == guardPlan {
-		return nil, nil
-	}
 	if o.traces != "" {
 		return suite.FindTraces(o.traces)
 	}

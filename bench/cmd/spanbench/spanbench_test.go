@@ -21,7 +21,7 @@ func parsed(t *testing.T, args ...string) *options {
 
 func TestOnlyAFullRunOfEverythingIsKept(t *testing.T) {
 	require.True(t, parsed(t).keep)
-	for _, args := range [][]string{{"-short"}, {"-guard"}, {"-run", "pair"}, {"-impl", "make"}, {"-out", "elsewhere"}} {
+	for _, args := range [][]string{{"-short"}, {"-run", "pair"}, {"-impl", "make"}, {"-out", "elsewhere"}} {
 		require.False(t, parsed(t, args...).keep, "%q", args)
 	}
 }
@@ -34,7 +34,6 @@ func TestFlagsOverrideThePlan(t *testing.T) {
 	require.Equal(t, 3*time.Second, parsed(t, "-wait", "3s").wait)
 	require.Zero(t, parsed(t, "-retain", "0").retain)
 	require.Positive(t, o.retain)
-	require.Zero(t, parsed(t, "-guard").retain)
 	require.Equal(t, suite.ShortCells(), o.cells())
 	require.Equal(t, suite.FullCells(), parsed(t).cells())
 }
@@ -48,15 +47,8 @@ func TestSpanheapIsAlwaysMeasured(t *testing.T) {
 	require.Equal(t, []string{suite.Spanheap, suite.Baseline, suite.Make}, names)
 }
 
-func TestAGuardNeedsNoCompiler(t *testing.T) {
-	for _, i := range parsed(t, "-guard").impls() {
-		require.Equal(t, suite.Go, i.Kind)
-	}
-}
-
 func TestWrongFlagsAreRefused(t *testing.T) {
 	for want, args := range map[string][]string{
-		"exclude each other":   {"-short", "-guard"},
 		"-run: error parsing":  {"-run", "("},
 		"-impl: error parsing": {"-impl", "("},
 		`unknown argument "x"`: {"x"},
@@ -77,32 +69,29 @@ func TestListNamesImplsAndCells(t *testing.T) {
 	require.Contains(t, out.String(), "\nretention/freed=100\nrelease\n")
 }
 
-// guarded are the results of a guard where spanheap takes ns and modernc.org/memory takes 10.
-func guarded(ns float64) *report.Results {
+// shortRun are the results of a short run where spanheap takes ns in a row, and its peers 10.
+func shortRun(cell suite.Cell, ns float64) *report.Results {
 	return &report.Results{
-		Impls: []suite.Impl{{Name: suite.Spanheap}, {Name: suite.Modernc}},
+		Impls: []suite.Impl{{Name: suite.Spanheap}, {Name: suite.Modernc}, {Name: suite.Tcmalloc}},
 		Outcome: suite.Outcome{Rows: []suite.Row{{
-			Cell:   suite.GuardCells()[0],
-			Values: map[string]suite.Spread{suite.Spanheap: {Median: ns}, suite.Modernc: {Median: 10}},
+			Cell: cell,
+			Values: map[string]suite.Spread{
+				suite.Spanheap: {Median: ns}, suite.Modernc: {Median: 10}, suite.Tcmalloc: {Median: 1},
+			},
 		}}},
 	}
 }
 
-func TestAGuardFailsOnlyWhenARatioIsGrosslyBroken(t *testing.T) {
-	var out bytes.Buffer
-	require.NoError(t, guard(guarded(29), &out))
-	require.Contains(t, out.String(), "2.90  ok")
-
-	err := guard(guarded(31), &out)
-	require.ErrorContains(t, err, "spanheap takes 3.1 times as long as modernc-mutex")
+func TestAShortRunFailsOnlyWhenARatioIsGrosslyBroken(t *testing.T) {
+	guarded := suite.GuardCells()[0]
+	require.NoError(t, guard(shortRun(guarded, 29)))
+	require.EqualError(t, guard(shortRun(guarded, 31)),
+		"grossly broken: pattern=pair/size=64/procs=1/fill=uninit: spanheap takes 3.1 times as long as modernc-mutex")
+	require.NoError(t, guard(shortRun(suite.Cell{Pattern: "rptest", Procs: 2}, 31)))
 }
 
-func TestAGuardThatMeasuredNothingFails(t *testing.T) {
-	r := guarded(10)
-	delete(r.Rows[0].Values, suite.Modernc)
-	require.ErrorContains(t, guard(r, io.Discard), "not measured")
-
-	r = guarded(10)
-	r.Notes = []string{"impl=spanheap failed"}
-	require.ErrorContains(t, guard(r, io.Discard), "impl=spanheap failed")
+func TestAShortRunThatDidNotMeasureSpanheapFails(t *testing.T) {
+	r := shortRun(suite.GuardCells()[0], 10)
+	delete(r.Rows[0].Values, suite.Spanheap)
+	require.ErrorContains(t, guard(r), "beside modernc-mutex was not measured")
 }
