@@ -40,8 +40,7 @@ func TestALevelThatIsNone(t *testing.T) {
 func TestCleanBlocksAtEveryLevel(t *testing.T) {
 	for _, level := range debugLevels {
 		h := checkedHeap(t, level)
-		local, err := h.Local()
-		require.NoError(t, err)
+		local := h.Local()
 		r := rand.New(rand.NewPCG(uint64(level), 3))
 		var live []tenant
 		asked := 0

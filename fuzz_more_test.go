@@ -11,12 +11,7 @@ func (m *model) changeLocal() {
 		m.local = nil
 		return
 	}
-	local, err := m.heap.Local()
-	if m.refused(err) {
-		return
-	}
-	m.check(err)
-	m.local = local
+	m.local = m.heap.Local()
 }
 
 func (m *model) allocLocal() {

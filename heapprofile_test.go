@@ -93,8 +93,7 @@ func TestProfileIsTrueWithinItsError(t *testing.T) {
 func TestProfileRateMayChange(t *testing.T) {
 	profileRate(t, 0)
 	h := newHeap(t)
-	l, err := h.Local()
-	require.NoError(t, err)
+	l := h.Local()
 	h.Free(alloc(t, h, 64))
 	l.Free(must(l.Alloc(64)))
 	require.Zero(t, spanheap.SetProfileRate(1))

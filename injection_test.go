@@ -99,6 +99,13 @@ func (l *refusedLife) live() {
 		}
 	}
 	l.step(func() error {
+		local := l.heap.Local() // does without a cache where the system refuses one
+		b, err := local.Alloc(1000)
+		local.Free(b)
+		require.NoError(l.t, local.Close())
+		return err
+	})
+	l.step(func() error {
 		p, err := New[Ptr[int]](l.heap)
 		Delete(p)
 		return err

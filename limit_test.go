@@ -83,8 +83,7 @@ func TestEveryWayToAllocateIsBounded(t *testing.T) {
 	h := newLimited(t, spanheap.Options{Limit: 4 << 20})
 	kept := alloc(t, h, 1000)
 	tenant := movedIn(kept, 7)
-	local, err := h.Local()
-	require.NoError(t, err)
+	local := h.Local()
 	blocks := fillUp(t, h, 20_000)
 	last := blocks[len(blocks)-1]
 	blocks = blocks[:len(blocks)-1]
@@ -136,8 +135,7 @@ func TestEveryWayToAllocateIsBounded(t *testing.T) {
 // Small blocks of every kind run into the limit too, through a Local as well.
 func TestSmallBlocksRunIntoTheLimit(t *testing.T) {
 	h := newLimited(t, spanheap.Options{Limit: 1 << 20})
-	local, err := h.Local()
-	require.NoError(t, err)
+	local := h.Local()
 	for name, way := range map[string]func() (free func(), err error){
 		"tiny":  func() (func(), error) { b, err := h.Alloc(2); return func() { h.Free(b) }, err },
 		"Local": func() (func(), error) { b, err := local.Alloc(500); return func() { local.Free(b) }, err },

@@ -18,26 +18,25 @@ import (
 // A Local that is dropped without Close is closed when the collector finds it.
 type Local struct {
 	use     localUse
-	cache   *mcache.Cache // nil after Close
+	cache   *mcache.Cache // nil after Close, and where there was no memory for one
 	key     mheap.Key     // the heap's
 	heap    *Heap
-	cleanup runtime.Cleanup
+	closed  bool
+	cleanup runtime.Cleanup // of the cache
 }
 
-// Local returns a new cache for the calling goroutine, or for another that it is handed to. Errors:
-// ErrOutOfMemory, ErrLimit, ErrClosed.
-func (h *Heap) Local() (*Local, error) {
-	var c *mcache.Cache
+// Local returns a new cache for the calling goroutine, or for another that it is handed to. Where there is no memory
+// for a cache, or the heap is closed, the Local does without: each of its calls is the heap's own, errors included.
+func (h *Heap) Local() *Local {
+	l := &Local{key: h.key, heap: h}
 	_, err := h.insist(0, func() (_ uintptr, err error) {
-		c, err = h.caches.Lease()
+		l.cache, err = h.caches.Lease()
 		return 0, err
 	})
-	if err != nil {
-		return nil, err
+	if err == nil {
+		l.cleanup = runtime.AddCleanup(l, h.caches.Return, l.cache)
 	}
-	l := &Local{cache: c, key: h.key, heap: h}
-	l.cleanup = runtime.AddCleanup(l, h.caches.Return, c)
-	return l, nil
+	return l
 }
 
 // Close gives back what the Local holds. It must not be used any more; its blocks live on. Closing
@@ -45,12 +44,15 @@ func (h *Heap) Local() (*Local, error) {
 func (l *Local) Close() error {
 	l.use.begin()
 	defer l.use.end()
-	if l.cache == nil {
+	if l.closed {
 		return fmt.Errorf("spanheap: local: %w", ErrClosed)
 	}
-	l.cleanup.Stop()
-	l.heap.caches.Return(l.cache)
-	l.cache = nil
+	l.closed = true
+	if c := l.cache; c != nil {
+		l.cleanup.Stop()
+		l.cache = nil
+		l.heap.caches.Return(c)
+	}
 	runtime.KeepAlive(l)
 	return nil
 }
@@ -90,10 +92,10 @@ func (l *Local) Alloc(n int) ([]byte, error) {
 // allocBytes is the way when there is no slot at hand, or none for the size.
 func (l *Local) allocBytes(n int, zero bool) ([]byte, error) {
 	c, h := l.cache, l.heap
-	if c == nil {
+	if l.closed {
 		return nil, fmt.Errorf("spanheap: local: %w", ErrClosed)
 	}
-	if n <= 0 || n > sizeclass.MaxSmall || h.checks != nil {
+	if c == nil || n <= 0 || n > sizeclass.MaxSmall || h.checks != nil {
 		return h.allocBytes(n, zero)
 	}
 	size := uintptr(n)

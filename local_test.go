@@ -12,8 +12,7 @@ import (
 func TestLocalBlocksAreOrdinaryBlocks(t *testing.T) {
 	h, err := spanheap.NewHeap(spanheap.Options{})
 	require.NoError(t, err)
-	l, err := h.Local()
-	require.NoError(t, err)
+	l := h.Local()
 
 	for _, n := range []int{0, 1, 7, 8, 64, 1000, 32 << 10, 33 << 10, 1 << 20} {
 		a, err := l.Alloc(n)
@@ -51,11 +50,50 @@ func TestLocalBlocksAreOrdinaryBlocks(t *testing.T) {
 	require.NoError(t, h.Close())
 }
 
+// A heap that is full or closed still has Locals: they tell what it would.
+func TestALocalWithoutACache(t *testing.T) {
+	h := newLimited(t, spanheap.Options{Limit: 1 << 20})
+	locals := []*spanheap.Local{h.Local()}
+	blocks := fillUp(t, h, 1000)
+	for range 100 { // more than there is room for their caches
+		locals = append(locals, h.Local())
+	}
+	for _, l := range locals {
+		_, err := l.Alloc(30_000)
+		require.ErrorIs(t, err, spanheap.ErrLimit)
+		require.ErrorContains(t, err, "30000 bytes")
+	}
+	for i, b := range blocks {
+		locals[i%len(locals)].Free(b)
+	}
+	for _, l := range locals {
+		for _, n := range []int{0, 3, 1000, 100_000} {
+			b, err := l.Alloc(n)
+			require.NoError(t, err)
+			require.Len(t, b, n)
+			requireZeroed(t, b)
+			movedIn(b, 1)
+			l.Free(b)
+		}
+		require.NoError(t, l.Close())
+		require.ErrorIs(t, l.Close(), spanheap.ErrClosed)
+		_, err := l.Alloc(64)
+		require.ErrorIs(t, err, spanheap.ErrClosed)
+	}
+	closeEmpty(t, h)
+
+	l := h.Local()
+	for _, n := range []int{0, 3, 1000, 100_000} {
+		_, err := l.AllocUninit(n)
+		require.ErrorIs(t, err, spanheap.ErrClosed)
+	}
+	require.NoError(t, l.Close())
+}
+
 func TestLocalReportsMisuse(t *testing.T) {
 	h, err := spanheap.NewHeap(spanheap.Options{})
 	require.NoError(t, err)
-	l, err := h.Local()
-	require.NoError(t, err)
+	l := h.Local()
 	b, err := l.Alloc(64)
 	require.NoError(t, err)
 	l.Free(b)
@@ -80,8 +118,7 @@ func TestLocalGivesBackWhatItHolds(t *testing.T) {
 	h, err := spanheap.NewHeap(spanheap.Options{})
 	require.NoError(t, err)
 	fill := func() *spanheap.Local {
-		l, err := h.Local()
-		require.NoError(t, err)
+		l := h.Local()
 		var blocks [][]byte
 		for range 1000 {
 			b, err := l.Alloc(512)
@@ -119,11 +156,7 @@ func TestLocalsOfManyGoroutines(t *testing.T) {
 	var makers, takers sync.WaitGroup
 	for range 4 {
 		makers.Go(func() {
-			l, err := h.Local()
-			if err != nil {
-				t.Error(err)
-				return
-			}
+			l := h.Local()
 			defer l.Close()
 			for i := range 5000 {
 				b, err := l.Alloc(i%3000 + 1)
@@ -136,11 +169,7 @@ func TestLocalsOfManyGoroutines(t *testing.T) {
 			}
 		})
 		takers.Go(func() {
-			l, err := h.Local()
-			if err != nil {
-				t.Error(err)
-				return
-			}
+			l := h.Local()
 			defer l.Close()
 			for b := range handed {
 				l.Free(b)
@@ -159,7 +188,7 @@ func TestLocalsOfManyGoroutines(t *testing.T) {
 func TestALocalUsesItsTinyBlocksAgain(t *testing.T) {
 	profileRate(t, 0)
 	h := newHeap(t)
-	l := must(h.Local())
+	l := h.Local()
 	const slots = 4
 	before := map[uintptr]bool{}
 	for range 3 {

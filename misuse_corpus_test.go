@@ -143,7 +143,7 @@ var crimes = []crime{
 	}, always("double free"), nil},
 
 	{"double free, through a Local", aBlock, func(c *scene, s shape) {
-		l := must(c.heap.Local())
+		l := c.heap.Local()
 		b := must(l.Alloc(100))
 		l.Free(b)
 		c.wrong(b, func() { l.Free(b) })

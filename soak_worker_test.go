@@ -92,10 +92,7 @@ func (w *soaker) run() error {
 	w.world.RLock()
 	defer w.world.RUnlock()
 	if w.local == nil && w.random.IntN(50) == 0 {
-		local, err := w.heap.Local()
-		if w.refusal(err) == nil {
-			w.local = local
-		}
+		w.local = w.heap.Local()
 	}
 	for range 64 {
 		if err := w.step(); err != nil {

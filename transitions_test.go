@@ -70,7 +70,7 @@ var transitions = []transition{
 		return stateOf(b) == mheap.Held
 	}},
 	{"slot: Live to Held, through a Local that did not allocate it", 1, func(d *driver) bool {
-		b, l := d.bytes(64), must(d.heap.Local())
+		b, l := d.bytes(64), d.heap.Local()
 		l.Free(b)
 		defer l.Close()
 		return stateOf(b) == mheap.Held
@@ -88,7 +88,7 @@ var transitions = []transition{
 		return refused
 	}},
 	{"slot: Held by one cache, then by another, through the central", 1, func(d *driver) bool {
-		first, second := must(d.heap.Local()), must(d.heap.Local())
+		first, second := d.heap.Local(), d.heap.Local()
 		defer first.Close() // it holds what it has no room to keep no longer
 		defer second.Close()
 		var freed, taken [400][]byte
@@ -174,7 +174,7 @@ var transitions = []transition{
 		return withRoom == 1 && spans(any) == 0
 	}},
 	{"span: claimed by another cache", 1, func(d *driver) bool {
-		first, second := must(d.heap.Local()), must(d.heap.Local())
+		first, second := d.heap.Local(), d.heap.Local()
 		a := must(first.AllocUninit(3000))
 		defer d.heap.Free(a)
 		require.NoError(d, first.Close())

@@ -7,7 +7,7 @@ import "github.com/spanheap/spanheap"
 // One goroutine's own cache of spanheap's.
 type handle struct{ local *spanheap.Local }
 
-func open() handle { return handle{must(heap.Local())} }
+func open() handle { return handle{heap.Local()} }
 
 func (h handle) close() {
 	if err := h.local.Close(); err != nil {
