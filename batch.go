@@ -95,27 +95,21 @@ func (h *Heap) pushRun(c *mcache.Cache, class mheap.SpanClass, bs [][]byte) (fre
 // one of them at that moment is noticed only as long as the block's slot is not used anew.
 const lookLength = 16
 
-// liveRun writes to slots those of the live blocks that head bs, as long as they are of the class and have the same
-// capacity, n. It returns how many there are.
+// liveRun writes to slots those of the live blocks that head bs, as long as they are of the class, lie in one arena
+// and have the same capacity, n. It returns how many there are.
 func (h *Heap) liveRun(class mheap.SpanClass, bs [][]byte, slots []mheap.Slot) (count int, n uintptr) {
+	first := addressOf(bs[0])
 	n = uintptr(cap(bs[0]))
-	if n-smallest > sizeclass.MaxSmall-smallest || mheap.SmallNoscan(n) != class {
+	a := h.key.ArenaOf(first)
+	if a == nil || n-smallest > sizeclass.MaxSmall-smallest || mheap.SmallNoscan(n) != class {
 		return 0, 0
 	}
 	find := mheap.FinderOf(class)
-	var a *mheap.Arena
-	before := uintptr(0) // an address in a
 	slots = slots[:len(bs)]
 	for i, b := range bs {
 		p := addressOf(b)
-		if uintptr(cap(b)) != n {
+		if uintptr(cap(b)) != n || (p^first)>>arena.Shift != 0 {
 			return i, n
-		}
-		if a == nil || (p^before)>>arena.Shift != 0 {
-			if a = h.key.ArenaOf(p); a == nil {
-				return i, n
-			}
-			before = p
 		}
 		state := find.LiveSlot(a.Entry(p), p)
 		if state == 0 {
