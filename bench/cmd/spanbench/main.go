@@ -58,12 +58,15 @@ func run(ctx context.Context, args []string, out, errs io.Writer) error {
 	}
 	defer os.RemoveAll(scratch)
 
-	p := newProgress(errs)
+	p := newProgress(errs, started, o.limit)
 	defer p.erase()
 	builder := &suite.Builder{Dir: scratch, Module: module, Tags: o.tags, Say: p.say}
 	ready, notes, err := builder.Build(ctx, impls)
 	if err != nil {
 		return err
+	}
+	for _, text := range notes {
+		p.note(text)
 	}
 	traces, err := o.traceFiles(module)
 	if err != nil {

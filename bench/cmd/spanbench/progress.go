@@ -12,14 +12,16 @@ import (
 type progress struct {
 	out      io.Writer
 	terminal bool
-	began    time.Time // of the measurements
-	last     time.Time // of a line that is not written over
+	started  time.Time     // the run
+	limit    time.Duration // of the run
+	began    time.Time     // of the measurements
+	last     time.Time     // of a line that is not written over
 }
 
 const lineEvery = 15 * time.Second
 
-func newProgress(w io.Writer) *progress {
-	p := &progress{out: w}
+func newProgress(w io.Writer, started time.Time, limit time.Duration) *progress {
+	p := &progress{out: w, started: started, limit: limit}
 	if file, ok := w.(*os.File); ok {
 		info, err := file.Stat()
 		p.terminal = err == nil && info.Mode()&os.ModeCharDevice != 0
@@ -40,12 +42,20 @@ func (p *progress) say(format string, args ...any) {
 	}
 }
 
+// note says what stays to be read.
+func (p *progress) note(text string) {
+	p.erase()
+	fmt.Fprintln(p.out, "note:", text)
+}
+
 func (p *progress) step(done, total int, what string) {
 	if done == 0 {
 		p.say("%s", what)
 		return
 	}
+	// The first measurements are the longest, and a round that would end behind the limit is not begun.
 	left := time.Since(p.began) / time.Duration(done) * time.Duration(total-done)
+	left = min(left, max(0, p.limit-time.Since(p.started)))
 	p.say("%d of %d, %v left  %s", done, total, left.Round(time.Second), what)
 }
 
