@@ -143,7 +143,12 @@ func (h *Heap) popLarge(n uintptr) uintptr {
 //go:nosplit
 func (h *Heap) pop(class mheap.SpanClass, n uintptr) uintptr {
 	c := h.caches.Visit(mcache.Here())
-	p := c.Pop(class, n)
+	p := c.Next(class)
+	if p != 0 && c.Covers(n) {
+		c.Take(class, n)
+	} else {
+		p = 0
+	}
 	h.caches.Done(c)
 	return p
 }

@@ -23,6 +23,7 @@ func TestFastPathInstructions(t *testing.T) {
 	functions := []string{
 		"(*Heap).AllocUninit", "(*Heap).Alloc", "(*Heap).Free",
 		"(*Local).AllocUninit", "(*Local).Alloc", "(*Local).Free",
+		"(*Heap).pop", "(*Heap).freeSized", // New's and Delete's
 	}
 	archive := filepath.Join(t.TempDir(), "spanheap.a")
 	out, err := exec.Command("go", "build", "-o", archive, ".").CombinedOutput()

@@ -71,6 +71,37 @@ func (h *Heap) freeTiny(p, n uintptr) bool {
 	return freed
 }
 
+// freeSized gives back the small block of n bytes at p if it has a slot of its own of n's size class, is live, and the
+// P's cache has room for its slot; it tells whether it did.
+//
+//go:noinline
+//go:nosplit
+func (h *Heap) freeSized(op string, p, n uintptr) bool {
+	if n-smallest > sizeclass.MaxSmall-smallest {
+		return false
+	}
+	size := mheap.SmallNoscan(n).Size()
+	c := h.caches.Visit(mcache.Here())
+	if a := h.key.ArenaOf(p); a != nil {
+		e := a.Entry(p)
+		class := e.Class()
+		if spot := e.Spot(class, p); class.Size() == size && spot.First(class) && c.HasRoom(class) {
+			if state := e.StateOf(spot); mheap.SlotState(state) == mheap.Live {
+				raceFree(p, n)
+				if mheap.FreeSlot(state) {
+					c.Push(class, p, state, n)
+					h.caches.Done(c)
+					return true
+				}
+				h.caches.Done(c)
+				panic(misuse(op, DoubleFree, p))
+			}
+		}
+	}
+	h.caches.Done(c)
+	return false
+}
+
 // freeLarge gives back the large block of n bytes at p if it is one, live, and of a length that the P's
 // cache has room for; it tells whether it did.
 //

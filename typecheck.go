@@ -5,6 +5,10 @@ import (
 	"reflect"
 	"strconv"
 	"sync"
+	"sync/atomic"
+
+	"github.com/spanheap/spanheap/mheap"
+	"github.com/spanheap/spanheap/sizeclass"
 )
 
 // What a type may contain. The collector does not look into off-heap memory, so a Go pointer there
@@ -13,30 +17,53 @@ import (
 
 // typeInfo is what the heap knows of a type.
 type typeInfo struct {
+	word   uintptr         // typeWord's
+	class  mheap.SpanClass // of one value, if that is a small block with a slot of its own; else 0
 	noscan bool
 	err    error // ErrPointers, with the path of the first pointer
 }
 
-// types maps reflect.Type to *typeInfo.
-var types sync.Map
+var (
+	// types maps reflect.Type to *typeInfo.
+	types sync.Map
+	// typesByWord has the first types that came to its places, for those who are in a hurry.
+	typesByWord [512]atomic.Pointer[typeInfo]
+)
 
 // infoOf returns what the heap knows of T.
 func infoOf[T any]() *typeInfo {
-	t := reflect.TypeFor[T]()
+	word := typeWord[T]()
+	if info := placeOf(word).Load(); info != nil && info.word == word {
+		return info
+	}
+	return checkType[T](word)
+}
+
+// placeOf returns the place in typesByWord where the type of the word is, or another.
+func placeOf(word uintptr) *atomic.Pointer[typeInfo] {
+	return &typesByWord[(word>>5^word>>14)%uintptr(len(typesByWord))]
+}
+
+func checkType[T any](word uintptr) *typeInfo {
+	info := checkedType(reflect.TypeFor[T](), word)
+	placeOf(word).CompareAndSwap(nil, info)
+	return info
+}
+
+func checkedType(t reflect.Type, word uintptr) *typeInfo {
 	if info, ok := types.Load(t); ok {
 		return info.(*typeInfo)
 	}
-	return checkType(t)
-}
-
-func checkType(t reflect.Type) *typeInfo {
-	info := &typeInfo{noscan: true}
+	info := &typeInfo{word: word, noscan: true}
 	if path, kind := info.findPointer(t, ""); kind != reflect.Invalid {
 		path = t.Name() + path
 		if path == "" {
 			path = t.String()
 		}
 		info.err = fmt.Errorf("spanheap: %w: %v: %s is a %v", ErrPointers, t, path, kind)
+	}
+	if n := t.Size(); info.err == nil && 0 < n && n <= sizeclass.MaxSmall && (n >= smallest || !info.noscan) {
+		info.class = mheap.ClassOf(sizeclass.Of(n), info.noscan)
 	}
 	kept, _ := types.LoadOrStore(t, info)
 	return kept.(*typeInfo)

@@ -6,7 +6,6 @@ import (
 	"unsafe"
 
 	"github.com/spanheap/spanheap/mheap"
-	"github.com/spanheap/spanheap/sizeclass"
 )
 
 // Typed values: blocks that are exactly as long as a T. The address a pointer holds is all there
@@ -17,11 +16,19 @@ import (
 // field. Refer from one off-heap value to another by a Ptr. Other errors are Alloc's. A T of size 0
 // takes no memory.
 func New[T any](h *Heap) (*T, error) {
+	n := unsafe.Sizeof(*new(T))
 	info := infoOf[T]()
+	if info.class != 0 {
+		if p := h.pop(info.class, n); p != 0 {
+			raceAlloc(p, n)
+			clear(bytesAt(p, int(n)))
+			return (*T)(pointer(p)), nil
+		}
+	}
 	if info.err != nil {
 		return nil, info.err
 	}
-	p, err := h.allocate(unsafe.Sizeof(*new(T)), info.noscan, true)
+	p, err := h.allocate(n, info.noscan, true)
 	if err != nil {
 		return nil, err
 	}
@@ -71,14 +78,8 @@ func freeTyped[T any](op string, p, n uintptr) {
 	if h == nil {
 		panic(misuse(op, ForeignAddress, p))
 	}
-	if n >= smallest && n <= sizeclass.MaxSmall {
-		e := mheap.EntryOf(p)
-		if class := e.Class(); class.Size() == sizeclass.Of(n) {
-			if state := e.LiveSlot(class, p); state != 0 {
-				h.freeSlot(op, e, p, state, n)
-				return
-			}
-		}
+	if h.freeSized(op, p, n) {
+		return
 	}
 	want := goodSize(n)
 	if !infoOf[T]().noscan {

@@ -36,3 +36,9 @@ func smallBytesAt(p uintptr, n int) []byte {
 
 //go:nosplit
 func addressOf(b []byte) uintptr { return uintptr(unsafe.Pointer(unsafe.SliceData(b))) }
+
+// typeWord tells types apart, as does the first word of an interface value: of T it is the same each time.
+func typeWord[T any]() uintptr {
+	var none any = (*T)(nil)
+	return *(*uintptr)(unsafe.Pointer(&none))
+}

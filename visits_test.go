@@ -25,7 +25,7 @@ import (
 func TestVisitsCallNothingThatCanBeSplit(t *testing.T) {
 	const module = "github.com/spanheap/spanheap"
 	program := filepath.Join(t.TempDir(), "program")
-	out, err := exec.Command("go", "build", "-gcflags="+module+"/...=-l", "-o", program, "./cmd/memstat").CombinedOutput()
+	out, err := exec.Command("go", "test", "-c", "-gcflags="+module+"/...=-l", "-o", program).CombinedOutput() // which uses everything
 	require.NoError(t, err, string(out))
 	code, err := exec.Command("go", "tool", "objdump", "-s", "^"+module+"(/mcache|/mheap)?\\.", program).Output()
 	require.NoError(t, err)

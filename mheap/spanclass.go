@@ -34,6 +34,8 @@ func ClassOf(class uint8, noscan bool) SpanClass {
 func (sc SpanClass) Noscan() bool { return sc&1 != 0 }
 
 // Size returns the class's size class: 0 for large objects, sizeclass.NumClasses for tiny.
+//
+//go:nosplit
 func (sc SpanClass) Size() uint8 { return uint8(sc >> 1) }
 
 // Large tells whether spans of the class are one large object.
