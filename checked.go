@@ -29,7 +29,7 @@ type stack [32]uintptr
 func (h *Heap) check(level DebugLevel) {
 	if level > DebugOff {
 		h.checks = &checks{level: level}
-		h.caches.SetSampleRate(1)
+		h.caches.SetSampleRate(1, false)
 	}
 }
 
@@ -39,7 +39,8 @@ func (h *Heap) setSampleRate(rate uintptr) {
 		h.checks.rate.Store(rate)
 		return
 	}
-	h.caches.SetSampleRate(h.guards.sampleRate(rate))
+	rate = h.guards.sampleRate(rate)
+	h.caches.SetSampleRate(rate, rate == DefaultProfileRate)
 }
 
 // stack returns the caller's, if the level keeps stacks.

@@ -78,11 +78,12 @@ type Options struct {
 	//
 	// The block is chosen among those that the heap profile samples, so that it costs the others nothing. Every
 	// block of 8 bytes and more has the same chance, one of N: the heap samples once each 8·N bytes at least,
-	// whatever SetProfileRate says, but that 0 means no samples and no guards. A heap has 60 guarded blocks at
-	// most, live or freed, of which the one that was freed first gives way to the next; while 60 live, and in
-	// all heaps but the first 16 that guard, blocks are allocated as usual. So they are when the limit or the
-	// operating system refuses the pages. A live guarded block takes 8 KiB, or a page of the system's; a heap
-	// has 2 MiB of address space for them.
+	// whatever SetProfileRate says, but that 0 means no samples and no guards; and where a P allocates tens of
+	// gigabytes a second, small blocks beside its large ones have less of a chance: see DefaultProfileRate. A heap
+	// has 60 guarded blocks at most, live or freed, of which the one that was freed first gives way to the next;
+	// while 60 live, and in all heaps but the first 16 that guard, blocks are allocated as usual. So they are when
+	// the limit or the operating system refuses the pages. A live guarded block takes 8 KiB, or a page of the
+	// system's; a heap has 2 MiB of address space for them.
 	//
 	// Like any block a guarded one has UsableSize bytes, all of which are its owner's: a touch behind those asked
 	// for and within these is no fault. There are no guards where pages cannot be made inaccessible (js, wasip1,

@@ -12,7 +12,9 @@ import (
 	"github.com/spanheap/spanheap/sizeclass"
 )
 
-// DefaultProfileRate is the profile rate that a process begins with, in bytes.
+// DefaultProfileRate is the profile rate that a process begins with, in bytes. It is the one rate that gives way: where
+// a P, or a Local, allocates more than that in 50 microseconds, it has a sample each 50 microseconds instead, so that
+// samples take less than a hundredth of its time, however much it allocates. Every other rate is kept as it was set.
 const DefaultProfileRate = 512 << 10
 
 // maxProfileRate is the largest rate: with it sums of weights fit.
@@ -21,6 +23,7 @@ const maxProfileRate = min(1<<40, math.MaxInt)
 // SetProfileRate sets how many bytes of all heaps are allocated, on average, from one block that the heap
 // profile samples to the next, and returns what it was: 0, or less, samples none, 1 every block, which
 // costs some microseconds and a hundred bytes of the Go heap a block; rates above 1 TiB count as 1 TiB.
+// DefaultProfileRate gives way to those who allocate fast.
 // A heap that guards blocks samples more often if it must: see Options.Guard.
 // Unlike runtime.MemProfileRate, which it is modelled on, the rate may change at any time, from any
 // goroutine: every block counts by the rate that it was sampled with. Heaps sample with the new rate at
@@ -39,8 +42,7 @@ func SetProfileRate(bytes int) (before int) {
 	return before
 }
 
-// ProfileRate returns how many bytes are allocated, on average, from one sampled block to the next. See
-// SetProfileRate.
+// ProfileRate returns the rate that was set last, DefaultProfileRate at first. See SetProfileRate.
 func ProfileRate() int {
 	registry.mu.Lock()
 	defer registry.mu.Unlock()
@@ -61,7 +63,7 @@ func WriteHeapProfile(w io.Writer) error { return ReadProfile().Write(w) }
 // the class's slots, which large blocks have not), by which -tagfocus selects. The profile is symbolised, functions of this package
 // left out.
 //
-// The figures are estimates from samples, one block each ProfileRate bytes, and scaled up; for a rate of
+// The figures are estimates from samples, one block each ProfileRate bytes or more, and scaled up; for a rate of
 // 1 they are exact, though the waste is that which tiny and guarded blocks would have as others. They are those of the moment, whatever the collector does. A heap's part of the
 // profile ends with its Close. Stacks are cut off behind 64 frames, and of a heap's stacks beyond 8192
 // only the sums are known.

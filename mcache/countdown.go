@@ -1,6 +1,9 @@
 package mcache
 
-import "math/rand/v2"
+import (
+	"math/rand/v2"
+	"time"
+)
 
 // The countdown of a cache: how many bytes Pop and its like hand out until the slow path must see a
 // block, because the heap's housekeeping is due, or because the block is to be sampled. It is the
@@ -12,6 +15,9 @@ import "math/rand/v2"
 // So the sampled bytes are a Poisson process along all bytes that are handed out, and a block of n bytes
 // is sampled, because at least one of them is, with the probability 1-exp(-n/rate), whatever was
 // allocated before it. The way of Go's runtime and of TCMalloc.
+//
+// A rate may be paced: an owner that hands out more than so many bytes in the time of pace has a higher one, as many
+// bytes as it hands out in that time. The sample is due by the rate with which its distance was drawn.
 
 // interval is how many bytes a cache hands out between two ticks.
 const interval = 2 << 20
@@ -19,8 +25,48 @@ const interval = 2 << 20
 // beyond is what lies behind the countdown.
 type beyond struct {
 	tick, sample uintptr // bytes from the countdown's end to the tick and to the sample; one of them is 0
-	rate         uintptr // of the sample
+	rate         uintptr // of the set, when it was last looked at
+	drawn        uintptr // the rate with which the distance to the sample was drawn
+
+	paced     uintptr       // bytes handed out in the time of pace, when it was last reckoned
+	paceBegan time.Duration // when that was
+	handed    uintptr       // bytes handed out since then, at the last tick
 }
+
+// pace is the time from one sample to the next that a paced rate leaves an owner at least, on average. A sample takes
+// less than a hundredth of it.
+const pace = 50 * time.Microsecond
+
+// mostPaced bounds a paced rate, in bytes.
+const mostPaced = 1 << 30
+
+// clock tells the time. It is read while pinned, which it may be: it waits for nobody.
+var clock = func() time.Duration { return time.Since(clockBegins) }
+
+var clockBegins = time.Now()
+
+// handOut notes that bytes were handed out since the tick before. Clocks of coarse steps do no harm: what is handed
+// out in less than a pace is added to what comes after it.
+func (b *beyond) handOut(bytes uintptr) {
+	b.handed += bytes
+	if took := clock() - b.paceBegan; took >= pace {
+		b.paced = uintptr(min(mostPaced, uint64(b.handed)*uint64(pace)/uint64(took)))
+		b.handed, b.paceBegan = 0, b.paceBegan+took
+	}
+}
+
+// draw returns the distance from one sample to the next, by a rate that is paced or not.
+func (b *beyond) draw(rate uintptr, paced bool) uintptr {
+	if paced {
+		rate = max(rate, b.paced)
+	}
+	b.drawn = rate
+	return gap(rate)
+}
+
+// tooFar tells whether the owner has become so slow that the distance to the sample, drawn when it was faster, should be
+// drawn anew: which changes no probability, since such a distance does not depend on what lies behind.
+func (b *beyond) tooFar(rate uintptr) bool { return b.drawn > 2*max(rate, b.paced) }
 
 // due is what the slow path has to do beside its allocation.
 type due struct {
@@ -30,8 +76,8 @@ type due struct {
 
 // start begins the countdown of a new cache.
 func (c *Cache) start(rate uintptr) {
-	c.beyond.rate = rate
-	c.setCountdown(interval, gap(rate))
+	c.beyond.rate, c.beyond.paceBegan = rate, clock()
+	c.setCountdown(interval, c.beyond.draw(rate, false))
 }
 
 // setCountdown puts the tick and the sample so many bytes away.
@@ -42,19 +88,22 @@ func (c *Cache) setCountdown(tick, sample uintptr) {
 
 // renew is called when the countdown has fewer than the n bytes of a block. It tells what is due, and
 // begins anew behind the block: the countdown then has n bytes at least, for the block.
-func (c *Cache) renew(n, rate uintptr) (d due) {
+func (c *Cache) renew(n, rate uintptr, paced bool) (d due) {
 	tick, sample := c.countdown+c.beyond.tick, c.countdown+c.beyond.sample
 	if c.beyond.rate != rate {
 		c.beyond.rate = rate
-		sample = c.countdown + gap(rate)
+		sample = c.countdown + c.beyond.draw(rate, false)
 	}
 	if tick < n {
 		d.tick = true
+		c.beyond.handOut(interval + n - tick)
 		tick = n + interval
 	}
 	if sample < n {
-		d.rate = rate
-		sample = n + gap(rate)
+		d.rate = c.beyond.drawn
+	}
+	if sample < n || d.tick && paced && c.beyond.tooFar(rate) {
+		sample = n + c.beyond.draw(rate, paced)
 	}
 	c.setCountdown(tick, sample)
 	return d
@@ -74,10 +123,12 @@ func Chosen(n, rate uintptr) bool { return gap(rate) < n }
 // SetSampleRate makes rate the mean number of bytes from one sampled block to the next: 0 samples none,
 // 1 every block. Owners go on meanwhile. What they allocate after it is sampled with the new rate, but
 // that a leased cache, which nobody but its owner may touch, can hand out another interval of bytes first.
-func (s *Set) SetSampleRate(rate uintptr) {
+// A paced rate gives way to owners that allocate fast.
+func (s *Set) SetSampleRate(rate uintptr, paced bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.rate.Store(rate)
+	s.paced.Store(paced)
 	var ids []int
 	for id, c := range s.all[:s.top] {
 		if c != nil {
@@ -91,7 +142,7 @@ func (s *Set) SetSampleRate(rate uintptr) {
 	for _, id := range ids {
 		c := s.all[id]
 		c.beyond.rate = rate
-		c.setCountdown(c.countdown+c.beyond.tick, gap(rate))
+		c.setCountdown(c.countdown+c.beyond.tick, c.beyond.draw(rate, false))
 	}
 	s.restore(ids)
 }

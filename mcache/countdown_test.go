@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/spanheap/spanheap/mcache"
 	"github.com/spanheap/spanheap/mheap"
@@ -86,7 +87,7 @@ func TestBlocksAreSampledByTheirSize(t *testing.T) {
 			{noscan(4000), 4000, 4000}, {mheap.LargeNoscan, 40_000, 200_000}, {mheap.LargeScan, 40_000, 40_000},
 			{mheap.LargeNoscan, 3 << 20, 4 << 20},
 		} {
-			r.SetSampleRate(c.rate)
+			r.SetSampleRate(c.rate, false)
 			const count = 1000
 			sampled := 0
 			for range count {
@@ -112,7 +113,7 @@ func TestSamplingOfEveryBlockAndOfNone(t *testing.T) {
 	procs(t, 4)
 	r := newRig(t)
 	for _, rate := range []uintptr{0, 1, 0, 1} {
-		r.SetSampleRate(rate)
+		r.SetSampleRate(rate, false)
 		var wrong atomic.Int64
 		onProcs(6, func(g int) {
 			random := rand.New(rand.NewPCG(uint64(g), 9))
@@ -144,7 +145,7 @@ func TestLeasedCachesLearnTheRate(t *testing.T) {
 		return rate != 0
 	}
 	require.False(t, sampled())
-	r.SetSampleRate(1)
+	r.SetSampleRate(1, false)
 	first := 0
 	for !sampled() {
 		first++
@@ -158,4 +159,60 @@ func TestLeasedCachesLearnTheRate(t *testing.T) {
 		r.mustFree(b)
 	}
 	r.requireEmpty()
+}
+
+// A paced rate takes no more samples than one in a pace from who allocates fast, and as many as any other from who does
+// not, soon after he was fast. What the samples weigh is true of both.
+func TestAPacedRateGivesWayToTheFast(t *testing.T) {
+	now, step := time.Duration(0), time.Duration(0)
+	t.Cleanup(mcache.SetClock(func() time.Duration { return now }))
+	procs(t, 1)
+	r := newRig(t)
+	const n, rate = 32 << 10, 512 << 10
+	r.SetSampleRate(rate, true)
+	// pairs allocates blocks, each after a step of time. It returns how many were sampled, and what they weigh.
+	pairs := func(count int) (samples int, weigh float64) {
+		for range count {
+			now += step
+			if by := r.sampledPair(noscan(n), n); by != 0 {
+				samples++
+				weigh += -1 / math.Expm1(-float64(n)/float64(by))
+			}
+		}
+		return samples, weigh
+	}
+	const fast, slow = 2_000_000, 100_000
+	step = 20
+	pairs(10_000) // a pace of 50 µs is 2500 blocks
+	samples, weigh := pairs(fast)
+	expected := float64(fast*step) / float64(mcache.Pace)
+	require.InDelta(t, expected, samples, 6*math.Sqrt(expected))
+	require.InEpsilon(t, fast, weigh, 6/math.Sqrt(expected))
+
+	step = time.Millisecond
+	pairs(1000) // it is noticed when 2 MiB are handed out
+	samples, weigh = pairs(slow)
+	expected = slow * -math.Expm1(-float64(n)/rate)
+	require.InDelta(t, expected, samples, 6*math.Sqrt(expected))
+	require.InEpsilon(t, slow, weigh, 6/math.Sqrt(expected))
+}
+
+// A clock of coarse steps makes nobody fast or slow.
+func TestACoarseClockPacesTheSame(t *testing.T) {
+	now := time.Duration(0)
+	const coarse = 16 * time.Millisecond
+	t.Cleanup(mcache.SetClock(func() time.Duration { return now / coarse * coarse }))
+	procs(t, 1)
+	r := newRig(t)
+	r.SetSampleRate(512<<10, true)
+	const n, step, count = 32 << 10, 20, 4_000_000
+	samples := 0
+	for i := range 2 * count {
+		now += step
+		if r.sampledPair(noscan(n), n) != 0 && i >= count {
+			samples++
+		}
+	}
+	expected := float64(count*step) / float64(mcache.Pace)
+	require.InDelta(t, expected, samples, 6*math.Sqrt(expected))
 }

@@ -1,6 +1,10 @@
 package mcache
 
-import "github.com/spanheap/spanheap/mheap"
+import (
+	"time"
+
+	"github.com/spanheap/spanheap/mheap"
+)
 
 const (
 	Interval   = interval
@@ -69,3 +73,12 @@ func (c *Cache) Look() uintptr { return c.look() }
 
 // Gap is a distance to the next sample.
 func Gap(rate uintptr) uintptr { return gap(rate) }
+
+// SetClock makes the caches of a test go by another clock, and returns what undoes it.
+func SetClock(c func() time.Duration) (undo func()) {
+	before := clock
+	clock = c
+	return func() { clock = before }
+}
+
+const Pace = pace

@@ -115,7 +115,7 @@ func (s *Set) chargeLarge(n uintptr, cached bool) (p, rate uintptr) {
 	case c.countdown >= n:
 		c.countdown -= n
 	default:
-		d = c.renew(n, s.rate.Load())
+		d = c.renew(n, s.rate.Load(), s.paced.Load())
 		if cached && n <= MaxCachedLarge {
 			p = c.PopLarge(n)
 		}

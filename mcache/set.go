@@ -24,6 +24,7 @@ type Set struct {
 	locks    ownerLocks
 	ticks    atomic.Uint32
 	rate     atomic.Uintptr // of samples, in bytes; written under mu
+	paced    atomic.Bool    // whether the rate gives way; written under mu
 	swept    atomic.Uint64  // bytes the heap had committed when it was swept for its growth
 	known    atomic.Int32   // the most owners there were since the caches were swept
 

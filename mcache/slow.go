@@ -51,7 +51,7 @@ func (s *Set) Alloc(own *Cache, class mheap.SpanClass, n uintptr) (addr, rate ui
 		case charged:
 			c.countdown += n // which Pop takes off
 		case c.countdown < n:
-			d := c.renew(n, s.rate.Load())
+			d := c.renew(n, s.rate.Load(), s.paced.Load())
 			ticked = ticked || d.tick
 			if d.rate != 0 {
 				class, rate = sampledClass(class, n), d.rate
