@@ -30,7 +30,7 @@ func (s *Set) tick() {
 	}
 }
 
-// watch looks for what lies idle in caches and stashes when the heap has taken more memory: what lies there
+// watch looks for what lies idle in caches and centrals when the heap has taken more memory: what lies there
 // might have done instead. The larger the heap, the more it takes between two looks. Above the soft limit free
 // pages go back to the operating system as well.
 func (s *Set) watch() {
@@ -45,7 +45,7 @@ func (s *Set) watch() {
 	s.sweep()
 	s.trim()
 	for i := range s.centrals {
-		s.centrals[i].Unstash()
+		s.centrals[i].Drain()
 	}
 	s.heap.Release(uintptr(above))
 }

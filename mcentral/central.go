@@ -185,8 +185,8 @@ func (c *Central) Return(slots []mheap.Slot) {
 	c.free(surplus)
 }
 
-// Unstash gives what is in the stash back to the spans.
-func (c *Central) Unstash() {
+// unstash gives what is in the stash back to the spans.
+func (c *Central) unstash() {
 	if !c.stash.used.Load() {
 		return
 	}
@@ -235,7 +235,7 @@ func (c *Central) Drain() {
 	if !c.begun.Load() {
 		return
 	}
-	c.Unstash()
+	c.unstash()
 	c.mu.Lock()
 	var spares *mheap.Span
 	for s := c.nonempty[Occupancies-1].first; c.spares > 0; {
