@@ -247,6 +247,9 @@ func (h *Heap) obtain(n uintptr, alloc func() (p, rate uintptr, err error)) (uin
 		p = h.guard(p, n, rate)
 		h.noteSample(p, n, rate)
 	}
+	if err == nil && h.caches.HasUntold() {
+		h.tellOfDoubleFreeBut(p, n)
+	}
 	return p, err
 }
 

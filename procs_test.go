@@ -120,7 +120,7 @@ func TestAllocationEmptiesCachesOfVanishedProcs(t *testing.T) {
 
 func init() {
 	transitions = append(transitions,
-		transition{"slot: Live to Held, by another P", 1, func(d *driver) bool {
+		transition{"slot: Live to Away, by another P", 1, func(d *driver) bool {
 			defer runtime.GOMAXPROCS(d.procs)
 			return d.strand() > 0
 		}},
@@ -156,7 +156,7 @@ func (d *driver) strand() (stranded int) {
 	taken := d.scanned(d.scannedSlots() + 1)
 	taken = append(taken, d.scanned(d.scannedSlots()+1)...) // if the first came by a sweep of its own
 	for _, x := range objects {
-		if stateOf(x.bytes()) == mheap.Held {
+		if mheap.IsHeld(stateOf(x.bytes())) {
 			stranded++
 		}
 	}

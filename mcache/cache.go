@@ -26,9 +26,17 @@ type Cache struct {
 	beyond    beyond
 	tiny      tinyBlock
 	large     largeSlots
+	aside     aside
+
+	live uint8 // the state of the blocks that it allocates
+	own  uint8 // the state of the live blocks that it owns, or noState
+	away uint8 // the state of the slots that it sets aside
 
 	trimmed [mheap.NumSpanClasses]uintptr // the bins' allocs when they were last looked at by trim
 }
+
+// noState is the state of no slot.
+const noState uint8 = 0xff
 
 // bin is one span class of a cache, one cache line where words have 64 bits. The magazine's slots
 // lie in [base, top), and there is room up to end. The slot below base is 0, so that who takes the top
@@ -62,7 +70,7 @@ func (c *Cache) Take(class mheap.SpanClass, n uintptr) {
 	b.requested += n
 	b.allocs++
 	c.countdown -= n
-	mheap.SetSlotState(state, mheap.Live)
+	mheap.SetSlotState(state, c.live)
 }
 
 // Pop takes a slot of the class for n bytes, and makes it Live. It returns the slot's address, or 0
@@ -77,6 +85,14 @@ func (c *Cache) Pop(class mheap.SpanClass, n uintptr) uintptr {
 	c.Take(class, n)
 	return p
 }
+
+// Owns tells whether a block of the state is live, and the cache its own.
+//
+//go:nosplit
+func (c *Cache) Owns(state uint8) bool { return state == c.own }
+
+// LiveState is the state of the blocks that the cache allocates.
+func (c *Cache) LiveState() uint8 { return c.live }
 
 // PopRun takes up to count slots of the class for n bytes each, and returns them, still Held, the one
 // to use first last; they are the caller's, and the result is valid until the cache is used again.
@@ -111,7 +127,7 @@ func (c *Cache) Room(class mheap.SpanClass) []mheap.Slot {
 	return slotsAt(b.top, (b.end-b.top)/slotSize)
 }
 
-// PushRun puts the first count slots of Room on the magazine, Held ones of blocks of n bytes in all.
+// PushRun puts the first count slots of Room on the magazine: Held ones, of blocks of n bytes in all.
 func (c *Cache) PushRun(class mheap.SpanClass, count int, n uintptr) {
 	if count == 0 {
 		return
@@ -121,15 +137,26 @@ func (c *Cache) PushRun(class mheap.SpanClass, count int, n uintptr) {
 	b.requested -= n
 }
 
-// Push puts the Held slot of a block of n bytes on the magazine of the class, which has room.
+// Push frees the block of n bytes at addr, which the cache owns: it puts its slot on the magazine of the class, which has
+// room, and makes it Held.
 //
 //go:nosplit
 func (c *Cache) Push(class mheap.SpanClass, addr, state, n uintptr) {
+	mheap.SetSlotState(state, mheap.Held)
 	b := &c.bins[class]
 	s := slotAt(b.top)
 	s.Addr, s.State = addr, state
 	b.top += slotSize
 	b.requested -= n
+}
+
+// put puts a Held slot on the magazine of the class, which has room.
+//
+//go:nosplit
+func (c *Cache) put(class mheap.SpanClass, slot mheap.Slot) {
+	b := &c.bins[class]
+	*slotAt(b.top) = slot
+	b.top += slotSize
 }
 
 // fill takes slots from the bin's span onto its magazine, which is empty, and tells whether it got

@@ -30,7 +30,7 @@ type beyond struct {
 
 	paced     uintptr       // bytes handed out in the time of pace, when it was last reckoned
 	paceBegan time.Duration // when that was
-	handed    uintptr       // bytes handed out since then, at the last tick
+	handed    uint64        // bytes handed out since then, at the last tick
 }
 
 // pace is the time from one sample to the next that a paced rate leaves an owner at least, on average. A sample takes
@@ -48,9 +48,9 @@ var clockBegins = time.Now()
 // handOut notes that bytes were handed out since the tick before. Clocks of coarse steps do no harm: what is handed
 // out in less than a pace is added to what comes after it.
 func (b *beyond) handOut(bytes uintptr) {
-	b.handed += bytes
+	b.handed += uint64(bytes)
 	if took := clock() - b.paceBegan; took >= pace {
-		b.paced = uintptr(min(mostPaced, uint64(b.handed)*uint64(pace)/uint64(took)))
+		b.paced = uintptr(min(mostPaced, b.handed*uint64(pace)/uint64(took)))
 		b.handed, b.paceBegan = 0, b.paceBegan+took
 	}
 }

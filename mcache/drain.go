@@ -134,15 +134,16 @@ func (c *Cache) empty() bool {
 			return false
 		}
 	}
-	return c.tiny.addr == 0 && c.large.count == 0
+	return c.tiny.addr == 0 && c.large.count == 0 && c.aside.count == 0
 }
 
 // flush gives back everything that c, which is the caller's, holds.
 func (s *Set) flush(c *Cache) {
+	s.flushAside(c)
 	t := c.tiny
 	c.tiny = tinyBlock{frees: t.frees}
 	if t.addr != 0 && mheap.CloseTiny(t.state) {
-		mheap.FreeSlot(t.state)
+		mheap.FreeExactly(t.state, mheap.Live)
 		s.centrals[mheap.Tiny].Return([]mheap.Slot{{Addr: t.addr, State: t.state}})
 	}
 	for i := range mheap.NumSpanClasses {

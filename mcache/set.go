@@ -26,13 +26,15 @@ type Set struct {
 	rate     atomic.Uintptr // of samples, in bytes; written under mu
 	paced    atomic.Bool    // whether the rate gives way; written under mu
 	swept    atomic.Uint64  // bytes the heap had committed when it was swept for its growth
-	known    atomic.Int32   // the most owners there were since the caches were swept
+	doubles  doubleFrees
+	known    atomic.Int32 // the most owners there were since the caches were swept
 
 	mu     lockrank.Mutex     // guards what follows, and who is in caches
 	closed bool               // nothing is given back any more
 	all    [MaxCaches]*Cache  // every cache made, by owner
 	looks  [MaxCaches]uintptr // of the caches, at the last sweep
 	parked [MaxCaches]bool    // empty caches that their owners do not find
+	made   uint8              // caches with a number by which they own blocks
 	top    int                // no cache has this number or a higher one
 	idle   idleness
 
@@ -118,6 +120,7 @@ func (s *Set) open(id int) *Cache {
 // owners returns how many owners there can be at the moment.
 func (s *Set) owners() int { return min(runtime.GOMAXPROCS(0), MaxCaches) }
 
+// newCache makes a cache. The caller holds s.mu.
 func (s *Set) newCache() (*Cache, error) {
 	p, err := s.heap.Meta().Alloc(cacheSize)
 	if err != nil {
@@ -125,6 +128,12 @@ func (s *Set) newCache() (*Cache, error) {
 	}
 	c := cacheAt(p)
 	c.init()
+	c.aside.room = asideSlots
+	if c.live, c.away = mheap.Live, mheap.Away; s.made < mheap.MaxOwner {
+		s.made++
+		c.live, c.away = mheap.LiveOf(s.made), mheap.AwayOf(s.made)
+		c.own = c.live
+	}
 	c.start(s.rate.Load())
 	return c, nil
 }

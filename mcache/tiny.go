@@ -74,10 +74,7 @@ func (c *Cache) PushTiny(addr, state, n uintptr, last bool) {
 //go:nosplit
 func (c *Cache) keepTiny(addr, state uintptr) {
 	mheap.SetSlotState(state, mheap.Held)
-	b := &c.bins[mheap.Tiny]
-	s := slotAt(b.top)
-	s.Addr, s.State = addr, state
-	b.top += slotSize
+	c.put(mheap.Tiny, mheap.Slot{Addr: addr, State: state})
 }
 
 // AllocTiny returns n bytes, TinyMax at most, for a noscan block: the way when PopTiny has none. A
@@ -142,6 +139,6 @@ func (s *Set) closeTiny(own *Cache, t tinyBlock) {
 
 // freeTinySlot frees a slot whose blocks are all gone.
 func (s *Set) freeTinySlot(own *Cache, addr, state uintptr) {
-	mheap.FreeSlot(state)
-	s.Free(own, mheap.Tiny, addr, state, 0)
+	mheap.FreeExactly(state, mheap.Live)
+	s.Free(own, mheap.Tiny, addr, state, 0, false)
 }

@@ -101,6 +101,9 @@ func (c *Central) Refill(old *mheap.Span, dst []mheap.Slot) (n int, s *mheap.Spa
 			break
 		}
 		n += s.Take(dst[n:])
+		if s.Free() > 0 {
+			c.direct += uint64(s.Forgo())
+		}
 		c.place(s)
 		s = nil
 	}
@@ -280,6 +283,10 @@ func (c *Central) place(s *mheap.Span) (surplus *mheap.Span) {
 	s.Held = false
 	s.Touched = c.rounds
 	free := s.Free()
+	if free == s.Slots() && !s.Whole() {
+		c.direct += uint64(s.Forgo())
+		free = s.Free()
+	}
 	switch {
 	case free == 0:
 		c.empty.push(s)

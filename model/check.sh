@@ -29,9 +29,13 @@ fi
 
 xargs -P "$(nproc)" -I{} bash -c "./check.sh {}" <<'CONFIGURATIONS'
 holds slot -DCALLS=5
-holds slot -DCALLS=5 -DNOTES
-holds slot -DCALLS=5 -DROOM=2
-holds slot -DCALLS=3 -DP=3
+holds slot -DCALLS=4 -DROOM=2
+holds slot -DCALLS=4 -DNUMBERED=1
+holds slot -DCALLS=4 -DNOTES
+holds slot -DCALLS=4 -DNOTES -DNOTES_END -DNOTED_NOBODYS
+holds slot -DS=1 -DCALLS=7
+holds slot -DS=1 -DP=3 -DCALLS=4
+holds slot -DS=1 -DCALLS=7 -DASIDE_TWICE -DTAGGED -DSLOT_AT_REST
 holds tiny -DFREES=1
 holds tiny -DLIVES=1
 holds seize -DCLOSERS=0
@@ -39,12 +43,17 @@ holds seize -DCHANGERS=0
 holds seize -DCHANGERS=0 -DCLOSERS=0 -DDRAINERS=2
 holds seize -DPORTABLE -DCLOSERS=0
 holds seize -DPORTABLE -DCHANGERS=0
-breaks slot -DCALLS=4 -DFREE_BY_STORE
+breaks slot -DCALLS=4 -DFREE_BY_STORE_OF_OTHERS
+breaks slot -DCALLS=4 -DSETTLE_AT_ONCE
+breaks slot -DCALLS=4 -DNO_LOOK_AT_SETTLE
 breaks slot -DCALLS=4 -DRETURN_UNLOCKED
 breaks slot -DCALLS=4 -DEND_HELD
 breaks slot -DCALLS=3 -DNOTES -DNOTE_BY_STORE
-breaks slot -DCALLS=4 -DROOM=2 -DGROUP_KEEPS
-breaks slot -DCALLS=6 -DSPAN_ENDS_MEANWHILE
+breaks slot -DCALLS=3 -DNOTES -DNOTES_END
+breaks slot -DS=1 -DCALLS=6 -DSPAN_ENDS_MEANWHILE
+breaks slot -DS=1 -DCALLS=6 -DASIDE_TWICE
+breaks slot -DS=1 -DCALLS=7 -DASIDE_TWICE -DSLOT_AT_REST
+breaks slot -DS=1 -DCALLS=6 -DASIDE_TWICE -DTAGGED
 breaks tiny -DFREE_BY_STORE
 breaks tiny -DCLOSE_BY_STORE
 breaks tiny -DALLOC_BY_WORD

@@ -30,7 +30,7 @@ beside it.
 
 #define InSpan 0
 #define Live   64
-#define Held   65
+#define Held   128
 #define grain(b) (1 << (6 * (b))) /* of blocks at the offsets 0 and 12 */
 
 byte first = Held, allocated, freed, closed; /* the word's bytes */
@@ -46,7 +46,7 @@ byte done;
 inline end() {
 	atomic { assert(!ended && blocks == 0 && closed == 1); ended = true }
 	if
-	:: atomic { assert(first == Live); first++; assert(first == Held) }
+	:: atomic { assert(first == Live); first = Held }
 	:: first = Held
 	fi;
 	back = true
