@@ -113,7 +113,7 @@ func (d *driver) freeByTwo(atSwap bool) bool {
 					told.Add(1) // of another object
 				default:
 					refusals[i].Add(1)
-					if passes(stack, "freeSlot") {
+					if passes(stack, "freeSized") {
 						overtaken.Add(1)
 					}
 				}

@@ -31,9 +31,15 @@ func (h *Heap) Free(b []byte) {
 						h.caches.Done(c)
 						return
 					}
-				} else if mheap.IsLive(s) && c.HasRoomAside() && c.FreeAside(state) {
-					c.PutAside(class, p, state, n)
+				} else if mheap.IsLive(s) && c.HasRoomAside() {
+					freed := c.FreeAside(state)
+					if freed {
+						c.PutAside(class, p, state, n)
+					}
 					h.caches.Done(c)
+					if !freed {
+						panic(misuse("Free", DoubleFree, p))
+					}
 					return
 				}
 			}
@@ -120,11 +126,15 @@ func (h *Heap) freeSized(op string, p, n uintptr) bool {
 				}
 			} else if mheap.IsLive(s) && c.HasRoomAside() {
 				raceFree(p, n)
-				if c.FreeAside(state) {
+				freed := c.FreeAside(state)
+				if freed {
 					c.PutAside(class, p, state, n)
-					h.caches.Done(c)
-					return true
 				}
+				h.caches.Done(c)
+				if !freed {
+					panic(misuse(op, DoubleFree, p))
+				}
+				return true
 			}
 		}
 	}

@@ -166,10 +166,16 @@ func (l *Local) Free(b []byte) {
 			}
 		}
 	}
-	if l.freeTiny(p, n) {
-		return
+	l.freeElsewhere(b)
+}
+
+// freeElsewhere is Free of a block that has no slot of its own, or is not of the heap, or is noted.
+//
+//go:noinline
+func (l *Local) freeElsewhere(b []byte) {
+	if !l.freeTiny(addressOf(b), uintptr(cap(b))) {
+		l.heap.Free(b)
 	}
-	l.heap.Free(b)
 }
 
 // freeAside gives back the block at p, whose state was seen Live, where the Local does not own it or has no room.
@@ -184,8 +190,10 @@ func (l *Local) freeAside(class mheap.SpanClass, p, state, n uintptr) {
 	switch {
 	case owned && c.HasRoom(class) && c.Owns(mheap.SlotState(state)):
 		c.Push(class, p, state, n)
-	case !owned && c.HasRoomAside() && c.FreeAside(state):
-		c.PutAside(class, p, state, n)
+	case !owned && c.HasRoomAside():
+		if freed = c.FreeAside(state); freed {
+			c.PutAside(class, p, state, n)
+		}
 	default:
 		var was uint8
 		if was, freed = hold(state); freed {

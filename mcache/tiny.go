@@ -74,7 +74,10 @@ func (c *Cache) PushTiny(addr, state, n uintptr, last bool) {
 //go:nosplit
 func (c *Cache) keepTiny(addr, state uintptr) {
 	mheap.SetSlotState(state, mheap.Held)
-	c.put(mheap.Tiny, mheap.Slot{Addr: addr, State: state})
+	b := &c.bins[mheap.Tiny]
+	s := slotAt(b.top)
+	s.Addr, s.State = addr, state
+	b.top += slotSize
 }
 
 // AllocTiny returns n bytes, TinyMax at most, for a noscan block: the way when PopTiny has none. A

@@ -137,7 +137,7 @@ inline heapFree() {
 }
 
 /* heapAlloc is the page heap's Alloc, if there are pages: the states are cleared, then the entry stored.
-   The record is not used anew under a free that is between its look and its store or swap; see README.md. */
+   The record is not used anew under a free that is between its look and its store, swap or PassSlot; see README.md. */
 inline heapAlloc() {
 	atomic {
 		!inUse && !known && owner[0] == NONE && recordAtRest -> known = true; held = true;
@@ -305,14 +305,13 @@ inline stored(x) {
    the same. */
 inline disown(x) {
 	atomic {
+#ifndef NOTED_OWNED
 		if
 		:: owner[x] == CALLER
 		:: else -> assert(owner[x] == AWAY); debt[x]++
 		fi;
-#ifndef NOTED_OWNED
-		state[x] = Live;
+		state[x] = Live; owner[x] = CALLER;
 #endif
-		owner[x] = CALLER;
 		noting = noting | bitOf(x);
 		stored(x)
 	}
@@ -407,6 +406,27 @@ inline PutAside(x) {
 	aside[me].count++
 }
 
+/* PassSlot sets the slot aside that FreeSlot made Away, unless the block was freed by two. */
+inline PassSlot(x) {
+	atomic {
+		mine = false;
+		if
+#ifdef PASS_BY_STORE
+		:: true ->
+#else
+		:: state[x] == Away ->
+#endif
+			assert(owner[x] == AWAY); state[x] = AwayOf(me); PutAside(x)
+#ifndef PASS_BY_STORE
+		:: else -> assert(debt[x] > 0); debt[x]--
+#endif
+		fi;
+#ifndef SPAN_ENDS_PASSING
+		looking--
+#endif
+	}
+}
+
 /* FreeSlot sets the slot aside at once, or makes it Away, for PassSlot to set it aside. */
 inline FreeSlot(x) {
 #ifdef FREE_BY_STORE_OF_OTHERS
@@ -423,30 +443,19 @@ inline FreeSlot(x) {
 			owner[x] = AWAY;
 			if
 			:: state[x] = AwayOf(me); PutAside(x); looking--
-#ifdef SLOW
-			:: was == 0 -> state[x] = Away; mine = true
+			:: was == 0 ->
+#ifdef SPAN_ENDS_PASSING
+				looking--;
 #endif
+				state[x] = Away; mine = true
 			fi
 		:: else -> assert(owner[x] != CALLER || state[x] >= Noted); looking--
 		fi
 	}
-#ifdef SLOW
 	if
 	:: mine -> PassSlot(x)
 	:: else
 	fi
-#endif
-}
-
-inline PassSlot(x) {
-	atomic {
-		mine = false;
-		if
-		:: state[x] == Away -> assert(owner[x] == AWAY); state[x] = AwayOf(me); PutAside(x)
-		:: else -> assert(debt[x] > 0); debt[x]--
-		fi;
-		looking--
-	}
 }
 
 /* FreeExactly frees a block that no cache owns. Nobody stores to its state, so nothing has to wait. */
@@ -614,7 +623,6 @@ init {
 		od;
 		i = 0
 	}
-end:
 	done == P;
 	Drain();
 	assert(stash == 0 && !held && !locked);

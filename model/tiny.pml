@@ -42,7 +42,7 @@ bool others;  /* its span has ended, and its word is the states of four slots of
 byte looking; /* frees between their look at the entry and their compare-and-swap */
 byte done;
 
-/* end is what FreeTiny's and CloseTiny's caller does who owns the slot: FreeSlot, or a store of Held. */
+/* end is what FreeTiny's and CloseTiny's caller does who owns the slot: FreeExactly, from Live to Held, or a store of Held. */
 inline end() {
 	atomic { assert(!ended && blocks == 0 && closed == 1); ended = true }
 	if
