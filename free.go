@@ -54,10 +54,7 @@ func (h *Heap) Free(b []byte) {
 // freeBytes is Free where the fast path does not know what to do, or has no room.
 func (h *Heap) freeBytes(b []byte) {
 	p, n := addressOf(b), uintptr(cap(b))
-	switch {
-	case n == 0 || h.freeLarge(p, n):
-	case h.freeMakingRoom("Free", p, n, true):
-	default:
+	if n != 0 && !h.freeLarge(p, n) && !h.freeMakingRoom("Free", p, n, true) {
 		h.free("Free", p, n)
 	}
 }
@@ -148,7 +145,7 @@ func (h *Heap) freeSized(op string, p, n uintptr) bool {
 //go:noinline
 //go:nosplit
 func (h *Heap) freeLarge(p, n uintptr) bool {
-	if n-1 >= mcache.MaxCachedLarge {
+	if n-sizeclass.MaxSmall-1 >= mcache.MaxCachedLarge-sizeclass.MaxSmall {
 		return false
 	}
 	c := h.caches.Visit(mcache.Here())

@@ -112,7 +112,7 @@ func (h *Heap) move(b []byte, e mheap.Entry, n uintptr) ([]byte, error) {
 	stays := true // also if OnLimit panics
 	defer func() {
 		if stays {
-			mheap.SetSlotState(state, was)
+			mheap.Unfree(state, was)
 		}
 	}()
 	class, asked := e.Class(), min(uintptr(cap(b)), blockBytes(e))

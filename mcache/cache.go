@@ -1,6 +1,6 @@
 // Package mcache holds the caches of a heap: per owner (a P) a stack of free slots of each span
 // class, a magazine, and the span from which the magazine is filled. What its owner does with a
-// cache takes no lock and no atomic read-modify-write.
+// cache takes no lock, and no atomic read-modify-write but to free what another cache allocated.
 //
 // A cache is used only between Enter and Leave, or between Visit and Done: from Pin to Leave the goroutine stays on its
 // P by the runtime's leave, from Here to Done because the function gives the scheduler no chance. In between, the
@@ -8,9 +8,9 @@
 // than a few hundred instructions; and no cache is used after Leave or Done. What needs more leaves first,
 // does its work, enters again and looks again, since it may then be on another P.
 //
-// Slots that are freed go onto the magazine of whoever frees them, and from there to the next
-// allocation on that P; a magazine that is full gives a run of them back to the central. So what a
-// cache holds is bounded, whoever allocates and whoever frees.
+// Slots that are freed go onto the magazine of whoever frees them, set aside for a while if another cache allocated
+// the block, and from there to the next allocation on that P; a magazine that is full gives a run of them back to the
+// central. So what a cache holds is bounded, whoever allocates and whoever frees.
 package mcache
 
 import "github.com/spanheap/spanheap/mheap"

@@ -67,7 +67,7 @@ func (s *Set) Alloc(own *Cache, class mheap.SpanClass, n uintptr) (addr, rate ui
 			b.fill()
 		}
 		p := c.Pop(class, n)
-		if p != 0 && rate != 0 {
+		if p != 0 && rate != 0 && c.live != mheap.Live {
 			mheap.SetSlotState(slotAt(b.top).State, mheap.Live) // who notes a block wants no cache to own it
 		}
 		span, room := b.span, (b.end-b.base)/slotSize

@@ -94,6 +94,16 @@ func FreeNoted(p uintptr) bool { return FreeExactly(p, Noted) }
 // Owned tells whether a cache owns the live block of the state, and may free it by a store.
 func Owned(state uint8) bool { return IsLive(state) && state != Live }
 
+// Unfree undoes FreeSlot, which made the state at p Away, or FreeExactly, for a block whose state was was. It does nothing
+// where the block's own cache has freed it meanwhile.
+func Unfree(p uintptr, was uint8) {
+	held := Held
+	if Owned(was) {
+		held = Away
+	}
+	swap(p, all, held, was)
+}
+
 // PassSlot makes the state at p away if it is Away, which the caller made it. It tells whether it could: see Settle.
 func PassSlot(p uintptr, away uint8) bool { return swap(p, all, Away, away) }
 

@@ -32,6 +32,7 @@ xargs -P "$(nproc)" -I{} bash -c "./check.sh {}" <<'CONFIGURATIONS'
 holds slot -DCALLS=5
 holds slot -DCALLS=4 -DROOM=2
 holds slot -DCALLS=4 -DNUMBERED=1
+holds slot -DS=1 -DCALLS=4 -DNOTES -DNUMBERED=1
 holds slot -DCALLS=4 -DNOTES
 holds slot -DS=1 -DCALLS=7
 holds slot -DS=1 -DP=3 -DCALLS=4
@@ -53,7 +54,6 @@ breaks slot -DCALLS=4 -DRETURN_UNLOCKED
 breaks slot -DCALLS=4 -DEND_HELD
 breaks slot -DCALLS=3 -DNOTES -DNOTE_BY_STORE
 breaks slot -DCALLS=3 -DNOTES -DNOTED_OWNED
-breaks slot -DS=1 -DCALLS=4 -DNOTES -DNUMBERED=1
 breaks slot -DS=1 -DCALLS=6 -DSPAN_ENDS_MEANWHILE
 breaks slot -DS=1 -DP=3 -DCALLS=6 -DSPAN_ENDS_PASSING
 breaks tiny -DFREE_BY_STORE

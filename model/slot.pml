@@ -336,7 +336,8 @@ inline Pop() {
 	}
 #ifdef NOTES
 	if
-	:: noted -> disown(s)
+	:: noted && me < NUMBERED -> disown(s)
+	:: noted && me >= NUMBERED -> atomic { noting = noting | bitOf(s); stored(s) }
 	:: else
 	fi
 #endif
