@@ -13,10 +13,10 @@ import (
 
 // aside is the slots that wait, the oldest first.
 type aside struct {
-	slots [asideSlots]asideSlot
 	count uintptr
 	room  uintptr // how many more there may be; 0 in a cache that is nobody's
 	bytes uintptr // what was asked for of their blocks
+	slots [asideSlots]asideSlot
 }
 
 // asideSlot is the slot of a block of n bytes.

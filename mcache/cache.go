@@ -21,16 +21,17 @@ type Cache struct {
 	bins [256]bin // by span class; of this length so that looking one up needs no check
 
 	countdown uintptr // bytes until the slow path must see a block
-	id        int
-	spent     uintptr // of the magazines' budget
-	beyond    beyond
-	tiny      tinyBlock
-	large     largeSlots
-	aside     aside
 
 	live uint8 // the state of the blocks that it allocates
 	own  uint8 // the state of the live blocks that it owns, or noState
 	away uint8 // the state of the slots that it sets aside
+
+	aside  aside
+	id     int
+	spent  uintptr // of the magazines' budget
+	beyond beyond
+	tiny   tinyBlock
+	large  largeSlots
 
 	trimmed [mheap.NumSpanClasses]uintptr // the bins' allocs when they were last looked at by trim
 }
@@ -142,12 +143,12 @@ func (c *Cache) PushRun(class mheap.SpanClass, count int, n uintptr) {
 //
 //go:nosplit
 func (c *Cache) Push(class mheap.SpanClass, addr, state, n uintptr) {
-	mheap.SetSlotState(state, mheap.Held)
 	b := &c.bins[class]
 	s := slotAt(b.top)
-	s.Addr, s.State = addr, state
 	b.top += slotSize
+	s.Addr, s.State = addr, state
 	b.requested -= n
+	mheap.SetSlotState(state, mheap.Held)
 }
 
 // put puts a Held slot on the magazine of the class, which has room.

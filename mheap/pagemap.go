@@ -25,11 +25,10 @@ const (
 
 // Arena is the record of one arena of a heap. It lives off the Go heap, as long as the heap.
 type Arena struct {
+	entries [pagesPerArena]uint64 // atomic, first as every free wants one; written under the heap's lock
 	Heap    uint32                // number of the heap that owns the arena; immutable
-	_       uint32                // keeps the entries at multiples of eight on 32-bit systems
 	region  arena.Region          // guarded by the heap's lock
 	density                       // guarded by the heap's lock
-	entries [pagesPerArena]uint64 // atomic; written under the heap's lock
 }
 
 // Entry tells of one page which span it belongs to:
