@@ -40,6 +40,11 @@ func (h *Heap) AllocUninit(n int) ([]byte, error) {
 			raceAlloc(p, uintptr(n))
 			return smallBytesAt(p, n), nil
 		}
+	} else if 0 < n && n <= mcache.MaxCachedLarge {
+		if p := h.popLarge(uintptr(n)); p != 0 {
+			raceAlloc(p, uintptr(n))
+			return largeBytesAt(p, n), nil
+		}
 	}
 	return h.allocBytes(n, false)
 }
@@ -65,6 +70,13 @@ func (h *Heap) Alloc(n int) ([]byte, error) {
 		if p := h.popTiny(uintptr(n)); p != 0 {
 			raceAlloc(p, uintptr(n))
 			b := smallBytesAt(p, n)
+			clear(b)
+			return b, nil
+		}
+	} else if 0 < n && n <= mcache.MaxCachedLarge {
+		if p := h.popLarge(uintptr(n)); p != 0 {
+			raceAlloc(p, uintptr(n))
+			b := largeBytesAt(p, n)
 			clear(b)
 			return b, nil
 		}
@@ -94,16 +106,6 @@ func AllocAtLeast(n int) ([]byte, error) { return Default().AllocAtLeast(n) }
 func (h *Heap) allocBytes(n int, zero bool) ([]byte, error) {
 	if n < 0 {
 		return nil, fmt.Errorf("spanheap: %w: %d bytes", ErrSize, n)
-	}
-	if sizeclass.MaxSmall < n && n <= mcache.MaxCachedLarge {
-		if p := h.popLarge(uintptr(n)); p != 0 {
-			raceAlloc(p, uintptr(n))
-			b := bytesAt(p, n)
-			if zero {
-				clear(b)
-			}
-			return b, nil
-		}
 	}
 	p, err := h.allocate(uintptr(n), true, zero)
 	if err != nil {

@@ -48,12 +48,11 @@ func (h *Heap) Free(b []byte) {
 	} else if n-1 < smallest-1 && h.freeTiny(addressOf(b), n) {
 		return
 	}
-	h.freeBytes(b)
+	h.freeBytes(addressOf(b), uintptr(cap(b)))
 }
 
-// freeBytes is Free where the fast path does not know what to do, or has no room.
-func (h *Heap) freeBytes(b []byte) {
-	p, n := addressOf(b), uintptr(cap(b))
+// freeBytes is Free of the block of n bytes at p where the fast path does not know what to do, or has no room.
+func (h *Heap) freeBytes(p, n uintptr) {
 	if n != 0 && !h.freeLarge(p, n) && !h.freeMakingRoom("Free", p, n, true) {
 		h.free("Free", p, n)
 	}

@@ -96,7 +96,10 @@ func (l *Local) allocBytes(n int, zero bool) ([]byte, error) {
 		return nil, fmt.Errorf("spanheap: local: %w", ErrClosed)
 	}
 	if c == nil || n <= 0 || n > sizeclass.MaxSmall || h.checks != nil {
-		return h.allocBytes(n, zero)
+		if zero {
+			return h.Alloc(n)
+		}
+		return h.AllocUninit(n)
 	}
 	size := uintptr(n)
 	if p := l.popTiny(size); p != 0 {
