@@ -12,7 +12,8 @@ import (
 // Free gives back a block of h: b as it was handed out, or any b[:k] of it. nil and blocks of 0
 // bytes are left alone. Any goroutine may free any block, once; the caller must not use it after.
 //
-// Free panics with a *MisuseError when b is no live block of h, and leaves the heap as it was.
+// Free panics with a *MisuseError when b is no live block of h, and leaves the heap as it was. Of another block, which two
+// goroutines freed at one moment, it may tell by a panic as well, when b is freed: see MisuseError.FoundLater.
 //
 //go:noinline
 //go:nosplit
