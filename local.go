@@ -191,8 +191,7 @@ func (l *Local) freeAside(class mheap.SpanClass, p, state, n uintptr) {
 		l.heap.caches.MakeRoom(c, class)
 	}
 	switch {
-	case owned && c.HasRoom(class) && c.Owns(mheap.SlotState(state)):
-		c.Push(class, p, state, n)
+	case owned && l.freeOwn(class, p, state, n):
 	case !owned && c.HasRoomAside():
 		if freed = c.FreeAside(state); freed {
 			c.PutAside(class, p, state, n)
@@ -209,6 +208,19 @@ func (l *Local) freeAside(class mheap.SpanClass, p, state, n uintptr) {
 		panic(misuse("Free", DoubleFree, p))
 	}
 	l.heap.tellOfDoubleFree()
+}
+
+// freeOwn gives back the block at p if the Local owns it and has room; it tells whether it did. Like Free it is not split.
+//
+//go:noinline
+//go:nosplit
+func (l *Local) freeOwn(class mheap.SpanClass, p, state, n uintptr) bool {
+	c := l.cache
+	own := c.Owns(mheap.SlotState(state)) && c.HasRoom(class)
+	if own {
+		c.Push(class, p, state, n)
+	}
+	return own
 }
 
 // freeTiny gives back the tiny block of n bytes at p if it is one, and live; it tells whether it did.
