@@ -20,7 +20,8 @@ const smallest = mheap.TinyMax + 1
 // AllocUninit returns a block of n bytes whose contents are undefined; len and cap are n. For n
 // under 8 it is aligned to n rounded up to a power of two, else at least to 8 bytes. A block of 0
 // bytes takes no memory; freeing it does nothing. The caller owns the block until Free. Errors:
-// ErrSize, ErrOutOfMemory, ErrLimit, ErrClosed.
+// ErrSize, ErrOutOfMemory, ErrLimit, ErrClosed. Like all calls it may panic to tell of a block that two goroutines freed
+// at one moment: see MisuseError.FoundLater.
 //
 //go:noinline
 //go:nosplit
@@ -39,11 +40,6 @@ func (h *Heap) AllocUninit(n int) ([]byte, error) {
 		if p := h.popTiny(uintptr(n)); p != 0 {
 			raceAlloc(p, uintptr(n))
 			return smallBytesAt(p, n), nil
-		}
-	} else if 0 < n && n <= mcache.MaxCachedLarge {
-		if p := h.popLarge(uintptr(n)); p != 0 {
-			raceAlloc(p, uintptr(n))
-			return largeBytesAt(p, n), nil
 		}
 	}
 	return h.allocBytes(n, false)
@@ -73,13 +69,6 @@ func (h *Heap) Alloc(n int) ([]byte, error) {
 			clear(b)
 			return b, nil
 		}
-	} else if 0 < n && n <= mcache.MaxCachedLarge {
-		if p := h.popLarge(uintptr(n)); p != 0 {
-			raceAlloc(p, uintptr(n))
-			b := largeBytesAt(p, n)
-			clear(b)
-			return b, nil
-		}
 	}
 	return h.allocBytes(n, true)
 }
@@ -106,6 +95,16 @@ func AllocAtLeast(n int) ([]byte, error) { return Default().AllocAtLeast(n) }
 func (h *Heap) allocBytes(n int, zero bool) ([]byte, error) {
 	if n < 0 {
 		return nil, fmt.Errorf("spanheap: %w: %d bytes", ErrSize, n)
+	}
+	if sizeclass.MaxSmall < n && n <= mcache.MaxCachedLarge {
+		if p := h.popLarge(uintptr(n)); p != 0 {
+			raceAlloc(p, uintptr(n))
+			b := bytesAt(p, n)
+			if zero {
+				clear(b)
+			}
+			return b, nil
+		}
 	}
 	p, err := h.allocate(uintptr(n), true, zero)
 	if err != nil {

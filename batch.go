@@ -16,7 +16,7 @@ const runLength = 64
 
 // AllocBatch fills dst with blocks of n bytes whose contents are undefined, and returns how many it
 // made: len(dst), or fewer with the error that kept it from going on; those it made stay valid. So do those in
-// dst if it panics, as it may at a DebugLevel.
+// dst if it panics, as it may at a DebugLevel, or like AllocUninit.
 // See AllocUninit.
 func (h *Heap) AllocBatch(n int, dst [][]byte) (int, error) {
 	made := 0
@@ -56,7 +56,7 @@ func popRun(c *mcache.Cache, class mheap.SpanClass, n uintptr, dst [][]byte) int
 
 // FreeBatch gives back blocks of h, in order, as Free does each of them; nil ones are left alone. It
 // panics with a *MisuseError at the first that is no live block, whose Index tells its place: the
-// blocks before it are freed then, it and those behind it are not.
+// blocks before it are freed then, it and those behind it are not. With MisuseError.FoundLater it is freed too.
 func (h *Heap) FreeBatch(bs [][]byte) {
 	for i := 0; i < len(bs); {
 		n := uintptr(cap(bs[i]))
@@ -121,10 +121,10 @@ func (h *Heap) pushRun(c *mcache.Cache, class mheap.SpanClass, bs [][]byte) (fre
 func (h *Heap) freeOne(b []byte, i int) {
 	defer func() {
 		if r := recover(); r != nil {
-			if m, ok := r.(*MisuseError); ok && !m.FoundLater {
-				m.Index, m.Op = i, "FreeBatch"
+			if m, ok := r.(*MisuseError); ok {
+				m.Index = i
 			}
-			panic(r)
+			panicAs("FreeBatch", r)
 		}
 	}()
 	h.Free(b)

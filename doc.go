@@ -43,7 +43,7 @@
 //  1. The size leads to its class by one table load.
 //  2. On a visit to its P's cache the goroutine pops a slot from the magazine of the class, and sets its state to
 //     Live by a plain store. No lock, no atomic read-modify-write.
-//  3. The magazine is empty: pinned to the P, it is filled from the P's span of the class.
+//  3. The magazine is empty: pinned to the P, it is filled from what waits aside, if much does, or the P's span of the class.
 //  4. The span is used up: unpinned, it is exchanged at the mcentral for slots of the stash, or the fullest
 //     spans with room; pinned again, perhaps to another P, everything is looked at again.
 //  5. No span has room: the mheap takes the smaller best fit of its two trees, joins neighbours when

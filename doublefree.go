@@ -26,6 +26,7 @@ func (h *Heap) tellOfDoubleFree() {
 // first.
 func (h *Heap) tellOfDoubleFreeBut(p, n uintptr) {
 	if err := h.untoldDoubleFree(); err != nil {
+		raceAlloc(p, n)
 		h.free("Free", p, n)
 		panic(err)
 	}

@@ -96,10 +96,7 @@ func (l *Local) allocBytes(n int, zero bool) ([]byte, error) {
 		return nil, fmt.Errorf("spanheap: local: %w", ErrClosed)
 	}
 	if c == nil || n <= 0 || n > sizeclass.MaxSmall || h.checks != nil {
-		if zero {
-			return h.Alloc(n)
-		}
-		return h.AllocUninit(n)
+		return h.allocBytes(n, zero)
 	}
 	size := uintptr(n)
 	if p := l.popTiny(size); p != 0 {

@@ -100,7 +100,7 @@ func (h *Heap) moveSmall(b []byte, n int) []byte {
 	return nil
 }
 
-// move is Realloc of a block that is not tiny to another of n bytes. Meanwhile its slot is Held, so that a free of it by
+// move is Realloc of a block that is not tiny to another of n bytes. Meanwhile its slot is Held or Away, so that a free of it by
 // somebody else is the misuse that it is.
 func (h *Heap) move(b []byte, e mheap.Entry, n uintptr) ([]byte, error) {
 	p := addressOf(b)
@@ -112,7 +112,7 @@ func (h *Heap) move(b []byte, e mheap.Entry, n uintptr) ([]byte, error) {
 	stays := true // also if OnLimit panics
 	defer func() {
 		if stays {
-			mheap.Unfree(state, was)
+			mheap.Unfree(mheap.Slot{Addr: p, State: state}, e.Class(), was)
 		}
 	}()
 	class, asked := e.Class(), min(uintptr(cap(b)), blockBytes(e))

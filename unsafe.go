@@ -3,7 +3,6 @@ package spanheap
 import (
 	"unsafe"
 
-	"github.com/spanheap/spanheap/mcache"
 	"github.com/spanheap/spanheap/sizeclass"
 )
 
@@ -33,13 +32,6 @@ func wordsAt(p, n uintptr) []uintptr {
 //go:nosplit
 func smallBytesAt(p uintptr, n int) []byte {
 	return (*[sizeclass.MaxSmall]byte)(pointer(p))[:n:n]
-}
-
-// largeBytesAt is smallBytesAt for n up to mcache.MaxCachedLarge.
-//
-//go:nosplit
-func largeBytesAt(p uintptr, n int) []byte {
-	return (*[mcache.MaxCachedLarge]byte)(pointer(p))[:n:n]
 }
 
 //go:nosplit

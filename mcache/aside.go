@@ -17,6 +17,7 @@ type aside struct {
 	room  uintptr // how many more there may be; 0 in a cache that is nobody's
 	bytes uintptr // what was asked for of their blocks
 	slots [asideSlots]asideSlot
+	of    [256]uint8 // how many there are, by span class
 }
 
 // asideSlot is the slot of a block of n bytes.
@@ -52,6 +53,7 @@ func (c *Cache) PutAside(class mheap.SpanClass, addr, state, n uintptr) {
 	s := &a.slots[a.count%asideSlots]
 	s.addr, s.state, s.n, s.class = addr, state, uint32(n), class
 	a.count++
+	a.of[class]++
 	a.room--
 	if a.bytes += n; a.bytes > asideBytes {
 		a.room = 0
@@ -82,6 +84,7 @@ func (s *Set) settle(c *Cache, most uintptr, run *[maxFill]mheap.Slot) (n int, c
 			break
 		}
 		a.bytes -= uintptr(x.n)
+		a.of[x.class]--
 		switch slot := (mheap.Slot{Addr: x.addr, State: x.state}); {
 		case !mheap.Settle(slot, x.class, c.away):
 			c.bins[x.class].requested += uintptr(x.n)
@@ -111,18 +114,13 @@ func (s *Set) flushAside(c *Cache) {
 	}
 }
 
-// awaitStores returns when stores that had begun are seen.
+// awaitStores returns when stores that had begun are seen. Where the clock stands, as in a bubble of testing/synctest, so
+// many looks at it take as long.
 func awaitStores() {
-	for begin := clock(); clock()-begin < longestStore; {
+	begin := clock()
+	for look := 0; look < 256 && clock()-begin < longestStore; look++ {
 	}
 }
 
-// waiting is how many slots of the class wait; others than the owner may ask, and have a guess.
-func (c *Cache) waiting(class mheap.SpanClass) (n uintptr) {
-	for i := range min(load(&c.aside.count), asideSlots) {
-		if c.aside.slots[i].class == class {
-			n++
-		}
-	}
-	return n
-}
+// waiting is how many slots of the class wait; others than the owner may ask.
+func (c *Cache) waiting(class mheap.SpanClass) uintptr { return uintptr(c.aside.of[class]) }

@@ -2,6 +2,7 @@ package mcache_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/spanheap/spanheap/mcache"
 	"github.com/spanheap/spanheap/mheap"
@@ -111,11 +112,13 @@ func TestSlotsSetAsideAreUsedWhenTheyHaveWaited(t *testing.T) {
 // Caches beyond those that have a number own nothing, and free by the swap.
 func TestCachesWithoutANumberOwnNothing(t *testing.T) {
 	r := newRig(t)
-	for range mheap.MaxOwner {
+	procs(t, 3)
+	for range mheap.MaxOwner - 3 {
 		b := r.by(r.leased(), 64)
 		require.True(t, mheap.Owned(mheap.SlotState(stateOf(b))))
 	}
 	last := r.leased()
+	require.True(t, mheap.Owned(mheap.SlotState(stateOf(r.mustAlloc(noscan(64), 64)))), "the Ps have some left")
 	b := r.by(last, 64)
 	require.Equal(t, mheap.Live, mheap.SlotState(stateOf(b)))
 	require.False(t, last.Owns(mheap.Live))
@@ -123,4 +126,17 @@ func TestCachesWithoutANumberOwnNothing(t *testing.T) {
 	last.PutAside(b.class, b.addr, stateOf(b), b.n)
 	r.Return(last)
 	require.Zero(t, r.DoubleFrees())
+}
+
+// Where the clock stands, as it does in a bubble of testing/synctest, what waits is given back all the same.
+func TestSlotsAsideAreGivenBackWhereTheClockStands(t *testing.T) {
+	t.Cleanup(mcache.SetClock(func() time.Duration { return 0 }))
+	r := newRig(t)
+	own, other := r.leased(), r.leased()
+	b := r.by(own, 64)
+	require.True(t, other.FreeAside(stateOf(b)))
+	other.PutAside(b.class, b.addr, stateOf(b), b.n)
+	r.Return(other)
+	r.Return(own)
+	r.requireEmpty()
 }

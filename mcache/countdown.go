@@ -127,6 +127,9 @@ func Chosen(n, rate uintptr) bool { return gap(rate) < n }
 func (s *Set) SetSampleRate(rate uintptr, paced bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if !paced {
+		s.paced.Store(false) // who reads the new rate reads this
+	}
 	s.rate.Store(rate)
 	s.paced.Store(paced)
 	var ids []int

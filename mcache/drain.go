@@ -55,7 +55,7 @@ const (
 	growthShare = 64
 )
 
-// trim gives back what the caller's cache holds of classes that it has not allocated from since it was
+// trim gives back what the magazines of the caller's cache hold of classes that it has not allocated from since it was
 // trimmed before.
 func (s *Set) trim() {
 	var run [maxFill]mheap.Slot

@@ -91,7 +91,7 @@ func (s *Set) join() bool {
 		s.put(id, s.all[id])
 		return true
 	}
-	c, err := s.newCache()
+	c, err := s.newCache(mheap.MaxOwner)
 	if err != nil {
 		return false
 	}
@@ -120,8 +120,8 @@ func (s *Set) open(id int) *Cache {
 // owners returns how many owners there can be at the moment.
 func (s *Set) owners() int { return min(runtime.GOMAXPROCS(0), MaxCaches) }
 
-// newCache makes a cache. The caller holds s.mu.
-func (s *Set) newCache() (*Cache, error) {
+// newCache makes a cache, which gets a number to own blocks by if fewer than so many have one. The caller holds s.mu.
+func (s *Set) newCache(numbers uint8) (*Cache, error) {
 	p, err := s.heap.Meta().Alloc(cacheSize)
 	if err != nil {
 		return nil, err
@@ -129,7 +129,7 @@ func (s *Set) newCache() (*Cache, error) {
 	c := cacheAt(p)
 	c.init()
 	c.aside.room = asideSlots
-	if c.live, c.away = mheap.Live, mheap.Away; s.made < mheap.MaxOwner {
+	if c.live, c.away = mheap.Live, mheap.Away; s.made < numbers {
 		s.made++
 		c.live, c.away = mheap.LiveOf(s.made), mheap.AwayOf(s.made)
 		c.own = c.live

@@ -157,7 +157,7 @@ func (s *Set) Free(own *Cache, class mheap.SpanClass, addr, state, n uintptr, wa
 			tried = true
 			s.makeRoom(own, c, class)
 		case waits:
-			passed := mheap.PassSlot(state, c.away)
+			passed := mheap.PassSlot(mheap.Slot{Addr: addr, State: state}, class, c.away)
 			if passed {
 				c.PutAside(class, addr, state, n)
 			}

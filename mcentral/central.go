@@ -101,9 +101,6 @@ func (c *Central) Refill(old *mheap.Span, dst []mheap.Slot) (n int, s *mheap.Spa
 			break
 		}
 		n += s.Take(dst[n:])
-		if s.Free() > 0 {
-			c.direct += uint64(s.Forgo())
-		}
 		c.place(s)
 		s = nil
 	}
@@ -136,16 +133,18 @@ func (c *Central) Take(dst []mheap.Slot) (int, error) {
 	if n > 0 {
 		return n, nil
 	}
-	s, err := c.Exchange(nil)
-	if err != nil {
-		return 0, err
+	for n == 0 {
+		s, err := c.Exchange(nil)
+		if err != nil {
+			return 0, err
+		}
+		n = s.Take(dst)
+		c.mu.Lock()
+		c.direct += uint64(n)
+		surplus := c.place(s)
+		c.mu.Unlock()
+		c.free(surplus)
 	}
-	n = s.Take(dst)
-	c.mu.Lock()
-	c.direct += uint64(n)
-	surplus := c.place(s)
-	c.mu.Unlock()
-	c.free(surplus)
 	return n, nil
 }
 
@@ -283,7 +282,7 @@ func (c *Central) place(s *mheap.Span) (surplus *mheap.Span) {
 	s.Held = false
 	s.Touched = c.rounds
 	free := s.Free()
-	if free == s.Slots() && !s.Whole() {
+	if free == s.Slots() && !s.Whole() || free > 0 && s.Spent() {
 		c.direct += uint64(s.Forgo())
 		free = s.Free()
 	}

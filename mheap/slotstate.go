@@ -68,7 +68,7 @@ func SlotState(p uintptr) uint8 { return *byteAt(p) }
 //go:nosplit
 func SetSlotState(p uintptr, state uint8) { *byteAt(p) = state }
 
-// SetLoneState is SetSlotState for the one slot of a large object. It writes a whole word, which FreeSlot then loads
+// SetLoneState is SetSlotState for the one slot of a large object. It writes a whole word, which FreeExactly then loads
 // without waiting for a byte to be stored.
 //
 //go:nosplit
@@ -94,28 +94,38 @@ func FreeNoted(p uintptr) bool { return FreeExactly(p, Noted) }
 // Owned tells whether a cache owns the live block of the state, and may free it by a store.
 func Owned(state uint8) bool { return IsLive(state) && state != Live }
 
-// Unfree undoes FreeSlot, which made the state at p Away, or FreeExactly, for a block whose state was was. It does nothing
-// where the block's own cache has freed it meanwhile.
-func Unfree(p uintptr, was uint8) {
+// Unfree undoes FreeSlot, which made the slot of the class Away, or FreeExactly, for a block whose state was was. It does
+// nothing where the block's own cache has freed it meanwhile.
+func Unfree(slot Slot, class SpanClass, was uint8) {
 	held := Held
 	if Owned(was) {
 		held = Away
 	}
-	swap(p, all, held, was)
+	if slot.lies(class) {
+		swap(slot.State, all, held, was)
+	}
 }
 
-// PassSlot makes the state at p away if it is Away, which the caller made it. It tells whether it could: see Settle.
-func PassSlot(p uintptr, away uint8) bool { return swap(p, all, Away, away) }
+// PassSlot makes the slot of the class, which the caller made Away, away. It tells whether it could: see Settle.
+func PassSlot(slot Slot, class SpanClass, away uint8) bool {
+	return slot.lies(class) && swap(slot.State, all, Away, away)
+}
+
+// lies tells whether the slot is one of a span of the class: if not, that one has ended.
+func (s Slot) lies(class SpanClass) bool {
+	e := EntryOf(s.Addr)
+	return e.Class() == class && e.stateAt(s.Addr) == s.State
+}
 
 // Settle makes the state of the slot at addr, of the class, which the caller made away a while ago, Held. It tells whether
 // it could: if not, the block's own cache had begun to free the block before, and has the slot, or had it, and its span
 // has ended.
 func Settle(slot Slot, class SpanClass, away uint8) bool {
-	if e := EntryOf(slot.Addr); e.Class() != class || e.stateAt(slot.Addr) != slot.State || *byteAt(slot.State) != away {
-		return false
+	settled := slot.lies(class) && *byteAt(slot.State) == away
+	if settled {
+		*byteAt(slot.State) = Held
 	}
-	*byteAt(slot.State) = Held
-	return true
+	return settled
 }
 
 // NoteSlot makes the state at p, of a block that no cache owns and no caller has yet, Noted. It tells whether the block is

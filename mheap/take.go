@@ -55,6 +55,9 @@ func (s *Span) Forgo() (missing uint32) {
 // Whole tells whether every slot is in the span.
 func (s *Span) Whole() bool { return s.seek(0, false) == uintptr(s.slots) }
 
+// Spent tells whether Take has come to the span's end and no slot is in the span, whatever the counts say.
+func (s *Span) Spent() bool { return s.Cursor == s.slots && s.seek(0, true) == uintptr(s.slots) }
+
 // Rewind makes Take look at every slot again.
 func (s *Span) Rewind() { s.Cursor = 0 }
 
