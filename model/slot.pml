@@ -1,6 +1,6 @@
 /*
 The life of a slot: mheap/slotstate.go and take.go; mcache's Pop, Push, fill and supply, and what it sets aside;
-mcentral's Refill, Stash, Return, Unstash and Drain; the page map's entry while spans end and begin.
+mcentral's Refill, Stash, Return and Drain; the page map's entry while spans end and begin.
 
 One span of S slots comes and goes, of one class or another. P caches allocate, free, settle, trim and drain, one
 goroutine in each; what they free is any slot at any moment, live or not: misuse is part of the model.
