@@ -34,7 +34,7 @@ type Set struct {
 	all    [MaxCaches]*Cache  // every cache made, by owner
 	looks  [MaxCaches]uintptr // of the caches, at the last sweep
 	parked [MaxCaches]bool    // empty caches that their owners do not find
-	made   uint8              // caches with a number by which they own blocks
+	owning numbers            // by which caches own blocks
 	top    int                // no cache has this number or a higher one
 	idle   idleness
 
@@ -91,7 +91,7 @@ func (s *Set) join() bool {
 		s.put(id, s.all[id])
 		return true
 	}
-	c, err := s.newCache(mheap.MaxOwner)
+	c, err := s.newCache(s.owning.next())
 	if err != nil {
 		return false
 	}
@@ -120,8 +120,8 @@ func (s *Set) open(id int) *Cache {
 // owners returns how many owners there can be at the moment.
 func (s *Set) owners() int { return min(runtime.GOMAXPROCS(0), MaxCaches) }
 
-// newCache makes a cache, which gets a number to own blocks by if fewer than so many have one. The caller holds s.mu.
-func (s *Set) newCache(numbers uint8) (*Cache, error) {
+// newCache makes a cache, which owns blocks by a number, or none by 0. The caller holds s.mu.
+func (s *Set) newCache(number uint8) (*Cache, error) {
 	p, err := s.heap.Meta().Alloc(cacheSize)
 	if err != nil {
 		return nil, err
@@ -129,9 +129,8 @@ func (s *Set) newCache(numbers uint8) (*Cache, error) {
 	c := cacheAt(p)
 	c.init()
 	c.aside.room = asideSlots
-	if c.live, c.away = mheap.Live, mheap.Away; s.made < numbers {
-		s.made++
-		c.live, c.away = mheap.LiveOf(s.made), mheap.AwayOf(s.made)
+	if c.live, c.away = mheap.Live, mheap.Away; number != 0 {
+		c.live, c.away = mheap.LiveOf(number), mheap.AwayOf(number)
 		c.own = c.live
 	}
 	c.start(s.rate.Load())
