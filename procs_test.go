@@ -143,11 +143,14 @@ func (d *driver) strand() (stranded int) {
 	objects := d.scanned(64)
 	runtime.GOMAXPROCS(max(d.procs, 4))
 	var frees sync.WaitGroup
-	for part := range slices.Chunk(objects, 8) {
+	var met atomic.Int32
+	for part := range slices.Chunk(objects, len(objects)/2) {
 		frees.Go(func() {
+			met.Add(1)
+			for spins := 0; met.Load() < 2 && spins < 1_000_000; spins++ { // both run: on different Ps
+			}
 			for _, x := range part {
 				spanheap.Delete(x)
-				runtime.Gosched() // perhaps to another P
 			}
 		})
 	}
