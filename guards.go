@@ -98,9 +98,7 @@ func (h *Heap) guard(p, n, rate uintptr) uintptr {
 		return p
 	}
 	state, _ := e.Slot(p)
-	if was, won := h.freeState(p, state); won {
-		h.takeBack(e, p, state, n, was)
-	}
+	h.freeSlot("Free", e, p, state, n)
 	return guarded
 }
 

@@ -141,25 +141,17 @@ func tinyState(b []byte) uint8 {
 
 // doubleFreeOf tells whether free panicked as it should when the block is free, and where: on what stack.
 func doubleFreeOf(free func()) (stack *runtime.Frames, refused bool) {
-	stack, m := misuseOf(free)
-	return stack, m != nil && m.Kind == spanheap.DoubleFree
-}
-
-// misuseOf returns the misuse that f panicked with, and on what stack, or nil.
-func misuseOf(f func()) (stack *runtime.Frames, m *spanheap.MisuseError) {
 	defer func() {
-		switch r := recover().(type) {
+		switch m := recover().(type) {
 		case nil:
 		case *spanheap.MisuseError:
 			var callers [32]uintptr
-			stack, m = runtime.CallersFrames(callers[:runtime.Callers(1, callers[:])]), r
+			stack = runtime.CallersFrames(callers[:runtime.Callers(1, callers[:])])
+			refused = m.Kind == spanheap.DoubleFree
 		default:
-			panic(r)
+			panic(m)
 		}
 	}()
-	f()
-	return nil, nil
+	free()
+	return nil, false
 }
-
-// isAway tells whether the state is that of a slot that waits.
-func isAway(state uint8) bool { return mheap.IsHeld(state) && state != mheap.Held }

@@ -78,12 +78,11 @@ func freeTyped[T any](op string, p, n uintptr) {
 	if h == nil {
 		panic(misuse(op, ForeignAddress, p))
 	}
-	noscan := infoOf[T]().noscan
-	if h.freeSized(op, p, n) || h.freeMakingRoom(op, p, n, noscan) {
+	if h.freeSized(op, p, n) {
 		return
 	}
 	want := goodSize(n)
-	if !noscan {
+	if !infoOf[T]().noscan {
 		want = goodSize(max(n, smallest)) // references are never tiny
 	}
 	if e := h.liveBlock(op, p); want != usableSize(e, p) || h.sizeOf(e, p, n) != n {

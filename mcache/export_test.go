@@ -82,5 +82,3 @@ func SetClock(c func() time.Duration) (undo func()) {
 }
 
 const Pace = pace
-
-const AsideSlots = asideSlots

@@ -28,9 +28,8 @@ const (
 // noSlot is the slot below a magazine that has no room.
 var noSlot mheap.Slot
 
-// init gives c, whose memory is zero, magazines without room, and no blocks to own.
+// init gives c, whose memory is zero, magazines without room.
 func (c *Cache) init() {
-	c.own = noState
 	for i := range c.bins {
 		b := &c.bins[i]
 		b.base = aboveSlot(&noSlot)

@@ -45,9 +45,9 @@ func stateLetter(state uint8) byte {
 	switch {
 	case state < Live:
 		return 'S'
-	case IsLive(state):
+	case state == Live:
 		return 'L'
-	case IsHeld(state):
+	case state < Noted:
 		return 'H'
 	}
 	return 'N'
