@@ -27,3 +27,22 @@ func TestARandomLifeOnLargePhysicalPages(t *testing.T) {
 		})
 	}
 }
+
+// A heap that cannot come within its soft limit looks for what it might give back, and does not find what it is
+// about to use. On large pages each single span makes it look.
+func TestAboveTheSoftLimitOnLargePhysicalPages(t *testing.T) {
+	memory := arenatest.NewFakeOver(t, arena.Host(), 64<<10)
+	h, err := newHeap(Options{SoftLimit: 1 << 20, Scavenge: Never()}, arena.NewSpace(memory), arena.Metadata())
+	require.NoError(t, err)
+	live, err := h.Alloc(2 << 20)
+	require.NoError(t, err)
+	for range 100 {
+		for n := 16; n <= 32<<10; n += max(16, n/8) {
+			b, err := h.Alloc(n)
+			require.NoError(t, err)
+			h.Free(b)
+		}
+	}
+	h.Free(live)
+	require.NoError(t, h.Close())
+}

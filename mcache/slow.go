@@ -97,8 +97,9 @@ func sampledClass(class mheap.SpanClass, n uintptr) mheap.SpanClass {
 const maxSupply = maxFill
 
 // supply exchanges the span, which is used up, for some slots or one with room, and leaves them with the
-// caller's cache.
+// caller's cache. What lies idle is looked for before: afterwards it would be what the caller has come for.
 func (s *Set) supply(own, c *Cache, class mheap.SpanClass, span *mheap.Span, want uintptr) error {
+	s.watch()
 	var slots [maxSupply]mheap.Slot
 	n, span, err := s.centrals[class].Refill(span, slots[:min(want, maxSupply)])
 	if err != nil {
@@ -120,7 +121,6 @@ func (s *Set) supply(own, c *Cache, class mheap.SpanClass, span *mheap.Span, wan
 		s.centrals[class].Return(slots[:n])
 	}
 	s.putBack(class, span)
-	s.watch()
 	return nil
 }
 
