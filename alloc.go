@@ -20,7 +20,8 @@ const smallest = mheap.TinyMax + 1
 // AllocUninit returns a block of n bytes whose contents are undefined; len and cap are n. For n
 // under 8 it is aligned to n rounded up to a power of two, else at least to 8 bytes. A block of 0
 // bytes takes no memory; freeing it does nothing. The caller owns the block until Free. Errors:
-// ErrSize, ErrOutOfMemory, ErrLimit, ErrClosed.
+// ErrSize, ErrOutOfMemory, ErrLimit, ErrClosed. Like all calls it may panic to tell of a block that two goroutines freed
+// at one moment: see MisuseError.FoundLater.
 //
 //go:noinline
 //go:nosplit
@@ -246,6 +247,9 @@ func (h *Heap) obtain(n uintptr, alloc func() (p, rate uintptr, err error)) (uin
 	if err == nil && rate != 0 {
 		p = h.guard(p, n, rate)
 		h.noteSample(p, n, rate)
+	}
+	if err == nil && h.caches.HasUntold() {
+		h.tellOfDoubleFreeBut(p, n)
 	}
 	return p, err
 }

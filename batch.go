@@ -16,7 +16,7 @@ const runLength = 64
 
 // AllocBatch fills dst with blocks of n bytes whose contents are undefined, and returns how many it
 // made: len(dst), or fewer with the error that kept it from going on; those it made stay valid. So do those in
-// dst if it panics, as it may at a DebugLevel.
+// dst if it panics, as it may at a DebugLevel, or like AllocUninit.
 // See AllocUninit.
 func (h *Heap) AllocBatch(n int, dst [][]byte) (int, error) {
 	made := 0
@@ -44,9 +44,10 @@ func (h *Heap) AllocBatch(n int, dst [][]byte) (int, error) {
 func popRun(c *mcache.Cache, class mheap.SpanClass, n uintptr, dst [][]byte) int {
 	slots := c.PopRun(class, n, len(dst))
 	dst = dst[:len(slots)]
+	live := c.LiveState()
 	for i := range dst {
 		s := slots[len(slots)-1-i]
-		mheap.SetSlotState(s.State, mheap.Live)
+		mheap.SetSlotState(s.State, live)
 		raceAlloc(s.Addr, n)
 		dst[i] = smallBytesAt(s.Addr, int(n))
 	}
@@ -55,7 +56,7 @@ func popRun(c *mcache.Cache, class mheap.SpanClass, n uintptr, dst [][]byte) int
 
 // FreeBatch gives back blocks of h, in order, as Free does each of them; nil ones are left alone. It
 // panics with a *MisuseError at the first that is no live block, whose Index tells its place: the
-// blocks before it are freed then, it and those behind it are not.
+// blocks before it are freed then, it and those behind it are not. With MisuseError.FoundLater it is freed too.
 func (h *Heap) FreeBatch(bs [][]byte) {
 	for i := 0; i < len(bs); {
 		n := uintptr(cap(bs[i]))
@@ -73,52 +74,47 @@ func (h *Heap) FreeBatch(bs [][]byte) {
 	}
 }
 
-// pushRun frees the blocks that head bs as long as they are live, of the class, and find room.
+// pushRun frees the blocks that head bs as long as they are live and of the class, lie in one arena, have the same
+// capacity, and find room.
 func (h *Heap) pushRun(c *mcache.Cache, class mheap.SpanClass, bs [][]byte) (freed int) {
-	slots := c.Room(class)
-	bs = bs[:min(len(bs), len(slots))]
-	bytes := uintptr(0)
-	for freed < len(bs) {
-		found, n := h.liveRun(class, bs[freed:min(len(bs), freed+lookLength)], slots[freed:])
-		won := mheap.FreeSlots(slots[freed : freed+found])
-		bytes += uintptr(won) * n
-		freed += won
-		if won == 0 || won < found {
-			break
-		}
-	}
-	c.PushRun(class, freed, bytes)
-	return freed
-}
-
-// lookLength is how many blocks are looked at before the first of them is freed: few, since another who frees
-// one of them at that moment is noticed only as long as the block's slot is not used anew.
-const lookLength = 16
-
-// liveRun writes to slots those of the live blocks that head bs, as long as they are of the class, lie in one arena
-// and have the same capacity, n. It returns how many there are.
-func (h *Heap) liveRun(class mheap.SpanClass, bs [][]byte, slots []mheap.Slot) (count int, n uintptr) {
-	first := addressOf(bs[0])
-	n = uintptr(cap(bs[0]))
+	first, n := addressOf(bs[0]), uintptr(cap(bs[0]))
 	a := h.key.ArenaOf(first)
-	if a == nil || n-smallest > sizeclass.MaxSmall-smallest || mheap.SmallNoscan(n) != class {
-		return 0, 0
+	if a == nil {
+		return 0
 	}
+	slots, pushed := c.Room(class), 0
 	find := mheap.FinderOf(class)
-	slots = slots[:len(bs)]
-	for i, b := range bs {
+	for _, b := range bs {
 		p := addressOf(b)
 		if uintptr(cap(b)) != n || (p^first)>>arena.Shift != 0 {
-			return i, n
+			break
 		}
 		state := find.LiveSlot(a.Entry(p), p)
 		if state == 0 {
-			return i, n
+			break
 		}
-		raceFree(p, n)
-		slots[i] = mheap.Slot{Addr: p, State: state}
+		if c.Owns(mheap.SlotState(state)) {
+			if pushed == len(slots) {
+				break
+			}
+			raceFree(p, n)
+			mheap.SetSlotState(state, mheap.Held)
+			slots[pushed] = mheap.Slot{Addr: p, State: state}
+			pushed++
+		} else {
+			if !c.HasRoomAside() {
+				break
+			}
+			raceFree(p, n)
+			if !c.FreeAside(state) {
+				break
+			}
+			c.PutAside(class, p, state, n)
+		}
+		freed++
 	}
-	return len(bs), n
+	c.PushRun(class, pushed, uintptr(pushed)*n)
+	return freed
 }
 
 // freeOne frees the block that stands at place i of a batch.

@@ -14,6 +14,7 @@
 //	magazine    a stack of free slots of one span class
 //	mcache      one owner's magazines and the spans that fill them, used without a lock; the owner is a P
 //	visit       a stay in a P's cache within one function that the scheduler cannot interrupt
+//	aside       where a cache has slots that it freed and did not allocate, until it may use them
 //	stash       a bounded stack of free slots on their way from one mcache to the next
 //	mcentral    all spans of one span class: the lists with room (nonempty), the list without (empty); a stash
 //	note        what a heap remembers of one block, whose slot is Noted then; a sample of the profile, for one
@@ -42,7 +43,7 @@
 //  1. The size leads to its class by one table load.
 //  2. On a visit to its P's cache the goroutine pops a slot from the magazine of the class, and sets its state to
 //     Live by a plain store. No lock, no atomic read-modify-write.
-//  3. The magazine is empty: pinned to the P, it is filled from the P's span of the class.
+//  3. The magazine is empty: pinned to the P, it is filled from what waits aside, if much does, or the P's span of the class.
 //  4. The span is used up: unpinned, it is exchanged at the mcentral for slots of the stash, or the fullest
 //     spans with room; pinned again, perhaps to another P, everything is looked at again.
 //  5. No span has room: the mheap takes the smaller best fit of its two trees, joins neighbours when
@@ -63,9 +64,12 @@
 //
 //  1. The address leads to the page map's entry, the entry to class, slot and state, without a lock.
 //     Each step refuses what is no block: a foreign address, one inside a block, one that is free.
-//  2. One atomic add takes the state from Live to Held; of several goroutines that free one block
-//     one sees it happen, the others panic with a MisuseError.
-//  3. On the same visit the slot is pushed onto the P's magazine: whoever frees, it is his P's next allocation.
+//  2. The state names the block's own cache, the one that allocated it. If that is the P's, a plain store makes the slot
+//     Held, since nobody else is in there. If not, a compare-and-swap takes it from Live to Away; of several that free one
+//     block so one sees it happen. The others, and who comes later, panic with a MisuseError.
+//  3. On the same visit the slot is pushed onto the P's magazine: whoever frees, it is his P's next allocation. One that is
+//     Away is set aside first, until a store that the own cache might have begun has arrived. Then its state tells whether
+//     two freed the block at one moment: the own cache has the slot, and who comes to a slow path next panics.
 //  4. The magazine is full: it grows, if it ran empty since it last was; or a run of slots goes to the
 //     mcentral, to its stash, or when that is full to their spans. A span with its first free slot becomes
 //     nonempty, one with its last slot back goes to the mheap, but for a spare one per class.

@@ -104,6 +104,11 @@ type MisuseError struct {
 
 	Index int // FreeBatch: the block's place in the batch
 
+	// DoubleFree: two goroutines freed the block at Addr at one moment, so that neither was told. The heap found out
+	// later, and this call, which may be right, is the first that can tell: of a free, which was done, or of an
+	// allocation, which was not.
+	FoundLater bool
+
 	// The span that holds the address, where there is one.
 	SpanBase  uintptr // address of its first byte
 	SpanBytes uintptr // its length
@@ -130,6 +135,9 @@ func (e *MisuseError) line() string {
 		op = fmt.Sprintf("FreeBatch: block %d", e.Index)
 	}
 	text := fmt.Sprintf("spanheap: %s: %v: address %#x", op, e.Kind, e.Addr)
+	if e.FoundLater {
+		text = fmt.Sprintf("spanheap: %s: %v by two at one moment, found later: address %#x", op, e.Kind, e.Addr)
+	}
 	switch {
 	case e.Kind == HeapClosed:
 		return text + fmt.Sprintf(" is of heap %q", e.Heap)

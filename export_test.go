@@ -34,3 +34,6 @@ func (h *Heap) SetNoteClock(clock func() time.Duration) {
 	defer h.notes.mu.Unlock()
 	h.notes.clock = clock
 }
+
+// DoubleFrees returns how many blocks the heap has found that two freed at one moment.
+func (h *Heap) DoubleFrees() int { return int(h.caches.DoubleFrees()) }

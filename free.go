@@ -12,7 +12,8 @@ import (
 // Free gives back a block of h: b as it was handed out, or any b[:k] of it. nil and blocks of 0
 // bytes are left alone. Any goroutine may free any block, once; the caller must not use it after.
 //
-// Free panics with a *MisuseError when b is no live block of h, and leaves the heap as it was.
+// Free panics with a *MisuseError when b is no live block of h, and leaves the heap as it was. Of another block, which two
+// goroutines freed at one moment, it may tell by a panic as well, when b is freed: see MisuseError.FoundLater.
 //
 //go:noinline
 //go:nosplit
@@ -21,17 +22,26 @@ func (h *Heap) Free(b []byte) {
 		raceFree(addressOf(b), n)
 		c := h.caches.Visit(mcache.Here())
 		p, class := addressOf(b), mheap.SmallNoscan(n)
-		if found := h.key.Find(p); found.Own(p) && c.HasRoom(class) {
+		if found := h.key.Find(p); found.Own(p) {
 			e := found.Arena().Entry(p)
 			if spot := e.Spot(class, p); e.Class() == class && spot.First(class) {
-				if state := e.StateOf(spot); mheap.SlotState(state) == mheap.Live {
-					if mheap.FreeSlot(state) {
+				state := e.StateOf(spot)
+				if s := mheap.SlotState(state); c.Owns(s) {
+					if c.HasRoom(class) {
 						c.Push(class, p, state, n)
 						h.caches.Done(c)
 						return
 					}
+				} else if mheap.IsLive(s) && c.HasRoomAside() {
+					freed := c.FreeAside(state)
+					if freed {
+						c.PutAside(class, p, state, n)
+					}
 					h.caches.Done(c)
-					panic(misuse("Free", DoubleFree, p))
+					if !freed {
+						panic(misuse("Free", DoubleFree, p))
+					}
+					return
 				}
 			}
 		}
@@ -39,15 +49,32 @@ func (h *Heap) Free(b []byte) {
 	} else if n-1 < smallest-1 && h.freeTiny(addressOf(b), n) {
 		return
 	}
-	h.freeBytes(b)
+	h.freeBytes(addressOf(b), uintptr(cap(b)))
 }
 
-// freeBytes is Free where the fast path does not know what to do.
-func (h *Heap) freeBytes(b []byte) {
-	p, n := addressOf(b), uintptr(cap(b))
-	if n != 0 && !h.freeLarge(p, n) {
+// freeBytes is Free of the block of n bytes at p where the fast path does not know what to do, or has no room.
+func (h *Heap) freeBytes(p, n uintptr) {
+	if n != 0 && !h.freeLarge(p, n) && !h.freeMakingRoom("Free", p, n, true) {
 		h.free("Free", p, n)
 	}
+}
+
+// freeMakingRoom is freeSized for a block whose slot holds references or does not, with room made for it before.
+func (h *Heap) freeMakingRoom(op string, p, n uintptr, noscan bool) bool {
+	if n-smallest > sizeclass.MaxSmall-smallest {
+		return false
+	}
+	class := mheap.ClassOf(sizeclass.Of(n), noscan)
+	a := h.key.ArenaOf(p)
+	if a == nil || a.Entry(p).LiveSlot(class, p) == 0 {
+		return false
+	}
+	h.caches.MakeRoom(nil, class)
+	if !h.freeSized(op, p, n) {
+		return false
+	}
+	h.tellOfDoubleFree()
+	return true
 }
 
 // freeTiny gives back the tiny block of n bytes, under smallest, at p if it is one, live, and the P's cache has room for its
@@ -85,16 +112,26 @@ func (h *Heap) freeSized(op string, p, n uintptr) bool {
 	if a := h.key.ArenaOf(p); a != nil {
 		e := a.Entry(p)
 		class := e.Class()
-		if spot := e.Spot(class, p); class.Size() == size && spot.First(class) && c.HasRoom(class) {
-			if state := e.StateOf(spot); mheap.SlotState(state) == mheap.Live {
-				raceFree(p, n)
-				if mheap.FreeSlot(state) {
+		if spot := e.Spot(class, p); class.Size() == size && spot.First(class) {
+			state := e.StateOf(spot)
+			if s := mheap.SlotState(state); c.Owns(s) {
+				if c.HasRoom(class) {
+					raceFree(p, n)
 					c.Push(class, p, state, n)
 					h.caches.Done(c)
 					return true
 				}
+			} else if mheap.IsLive(s) && c.HasRoomAside() {
+				raceFree(p, n)
+				freed := c.FreeAside(state)
+				if freed {
+					c.PutAside(class, p, state, n)
+				}
 				h.caches.Done(c)
-				panic(misuse(op, DoubleFree, p))
+				if !freed {
+					panic(misuse(op, DoubleFree, p))
+				}
+				return true
 			}
 		}
 	}
@@ -108,7 +145,7 @@ func (h *Heap) freeSized(op string, p, n uintptr) bool {
 //go:noinline
 //go:nosplit
 func (h *Heap) freeLarge(p, n uintptr) bool {
-	if n-1 >= mcache.MaxCachedLarge {
+	if n-sizeclass.MaxSmall-1 >= mcache.MaxCachedLarge-sizeclass.MaxSmall {
 		return false
 	}
 	c := h.caches.Visit(mcache.Here())
@@ -118,7 +155,7 @@ func (h *Heap) freeLarge(p, n uintptr) bool {
 			length := span.Bytes()
 			if mheap.SlotState(state) == mheap.Live && n <= length && length <= mcache.MaxCachedLarge && c.HasRoomLarge(length) {
 				raceFree(p, n)
-				won := mheap.FreeSlot(state)
+				won := mheap.FreeExactly(state, mheap.Live)
 				kept := won && span.Bytes() == length // or it was reallocated meanwhile
 				if kept {
 					c.PushLarge(p, state, length, n)
@@ -173,19 +210,22 @@ func (h *Heap) free(op string, p, n uintptr) {
 // freeSlot gives back the slot at p, not a tiny one, whose state was seen allocated.
 func (h *Heap) freeSlot(op string, e mheap.Entry, p, state, n uintptr) {
 	raceFree(p, n)
-	if !h.freeState(p, state) {
+	was, won := h.freeState(p, state)
+	if !won {
 		panic(misuse(op, DoubleFree, p))
 	}
-	h.takeBack(e, p, state, n)
+	h.takeBack(e, p, state, n, was)
+	h.tellOfDoubleFree()
 }
 
-// takeBack gives the slot at p, not a tiny one, of a block of n bytes, whose state is Held now, to where free slots are.
-func (h *Heap) takeBack(e mheap.Entry, p, state, n uintptr) {
+// takeBack gives the slot at p, not a tiny one, of a block of n bytes, whose state was held, to where free slots are. was
+// is its state before.
+func (h *Heap) takeBack(e mheap.Entry, p, state, n uintptr, was uint8) {
 	switch class := e.Class(); {
 	case class == mheap.Guarded:
 		h.freeGuarded(p)
 	case !class.Large():
-		h.caches.Free(nil, class, p, state, n)
+		h.caches.Free(nil, class, p, state, n, mheap.Owned(was))
 	case !h.keepLarge(e, p, n):
 		h.caches.FreeLarge(e.Span(), n)
 	}

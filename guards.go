@@ -98,7 +98,9 @@ func (h *Heap) guard(p, n, rate uintptr) uintptr {
 		return p
 	}
 	state, _ := e.Slot(p)
-	h.freeSlot("Free", e, p, state, n)
+	if was, won := h.freeState(p, state); won {
+		h.takeBack(e, p, state, n, was)
+	}
 	return guarded
 }
 

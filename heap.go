@@ -222,7 +222,7 @@ func (h *Heap) Close() error {
 	h.pages.Close()
 	registry.heaps[h.id].Store(nil)
 	attached.stir()
-	h.id, h.key = MaxHeaps, 0 // no block is of a closed heap, whoever has its number now
+	h.id, h.key = MaxHeaps, mheap.KeyOf(MaxHeaps) // no block is of a closed heap, whoever has its number now
 	return nil
 }
 
@@ -239,6 +239,7 @@ func (h *Heap) Release(n int) int {
 	if u := h.pages.Usage(); u.FreePages < uint64(n) {
 		h.emptyQuarantine("Release")
 		h.caches.Drain()
+		h.tellOfDoubleFree()
 	}
 	h.shutGuards()
 	released := uint64(h.pages.Release(uintptr(n)))

@@ -316,6 +316,7 @@ func TestAnIdleHeapBecomesHollow(t *testing.T) {
 
 // In a heap that is in use, spans become hollow that nobody touches; those that are in use do not.
 func TestSpansThatNobodyTouchesBecomeHollow(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // or what caches hold depends on who runs where
 	s, live := thinned(t, Decay(10*time.Second), 20)
 	busy := make([][]byte, 0, 4000)
 	use := func(d time.Duration) {

@@ -140,7 +140,11 @@ func (l *Local) popTiny(n uintptr) uintptr {
 	return p
 }
 
-// Free gives back a block of the Local's heap, whoever allocated it. See Heap.Free.
+// Free gives back a block of the Local's heap, whoever allocated it. See Heap.Free. It is not split either: between the
+// look at a block that the Local owns and the store that frees it nothing stops the goroutine.
+//
+//go:noinline
+//go:nosplit
 func (l *Local) Free(b []byte) {
 	p, n := addressOf(b), uintptr(cap(b))
 	if c := l.cache; n-smallest <= sizeclass.MaxSmall-smallest && c != nil {
@@ -148,28 +152,72 @@ func (l *Local) Free(b []byte) {
 		if found := l.key.Find(p); found.Own(p) {
 			e := found.Arena().Entry(p)
 			if spot := e.Spot(class, p); e.Class() == class && spot.First(class) {
-				if state := e.StateOf(spot); mheap.SlotState(state) == mheap.Live {
+				state := e.StateOf(spot)
+				if s := mheap.SlotState(state); c.Owns(s) && c.HasRoom(class) {
 					raceFree(p, n)
-					if !mheap.FreeSlot(state) {
-						panic(misuse("Free", DoubleFree, p))
-					}
 					l.use.begin()
-					if c.HasRoom(class) {
-						c.Push(class, p, state, n)
-					} else {
-						l.heap.caches.Free(c, class, p, state, n)
-					}
+					c.Push(class, p, state, n)
 					l.use.end()
-					runtime.KeepAlive(l)
+					return
+				} else if mheap.IsLive(s) {
+					l.freeAside(class, p, state, n)
 					return
 				}
 			}
 		}
 	}
-	if l.freeTiny(p, n) {
-		return
+	l.freeElsewhere(b)
+}
+
+// freeElsewhere is Free of a block that has no slot of its own, or is not of the heap, or is noted.
+//
+//go:noinline
+func (l *Local) freeElsewhere(b []byte) {
+	if !l.freeTiny(addressOf(b), uintptr(cap(b))) {
+		l.heap.Free(b)
 	}
-	l.heap.Free(b)
+}
+
+// freeAside gives back the block at p, whose state was seen Live, where the Local does not own it or has no room.
+func (l *Local) freeAside(class mheap.SpanClass, p, state, n uintptr) {
+	raceFree(p, n)
+	l.use.begin()
+	c, freed := l.cache, true
+	owned := c.Owns(mheap.SlotState(state))
+	if owned || !c.HasRoomAside() {
+		l.heap.caches.MakeRoom(c, class)
+	}
+	switch {
+	case owned && l.freeOwn(class, p, state, n):
+	case !owned && c.HasRoomAside():
+		if freed = c.FreeAside(state); freed {
+			c.PutAside(class, p, state, n)
+		}
+	default:
+		var was uint8
+		if was, freed = hold(state); freed {
+			l.heap.caches.Free(c, class, p, state, n, mheap.Owned(was))
+		}
+	}
+	l.use.end()
+	runtime.KeepAlive(l)
+	if !freed {
+		panic(misuse("Free", DoubleFree, p))
+	}
+	l.heap.tellOfDoubleFree()
+}
+
+// freeOwn gives back the block at p if the Local owns it and has room; it tells whether it did. Like Free it is not split.
+//
+//go:noinline
+//go:nosplit
+func (l *Local) freeOwn(class mheap.SpanClass, p, state, n uintptr) bool {
+	c := l.cache
+	own := c.Owns(mheap.SlotState(state)) && c.HasRoom(class)
+	if own {
+		c.Push(class, p, state, n)
+	}
+	return own
 }
 
 // freeTiny gives back the tiny block of n bytes at p if it is one, and live; it tells whether it did.

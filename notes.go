@@ -73,23 +73,23 @@ func (h *Heap) noteSized(p, n, rate uintptr, born time.Duration, allocated bool)
 	}
 }
 
-// hold makes an allocated state Held. It tells what the state was, and whether the caller was the one who
-// did, and not another who freed the same block.
+// hold takes an allocated block out of its caller's hands. It tells what the state was, and whether the caller was the one
+// who did, and not another who freed the same block. The slot is the caller's then, but has to wait if the block was owned.
 func hold(state uintptr) (was uint8, won bool) {
-	if mheap.SlotState(state) < mheap.Noted {
-		return mheap.Live, mheap.FreeSlot(state)
+	was = mheap.SlotState(state)
+	if mheap.Owned(was) {
+		return was, mheap.FreeSlot(state, mheap.Away)
 	}
-	return mheap.Noted, mheap.FreeNoted(state)
+	return was, mheap.Allocated(was) && mheap.FreeExactly(state, was)
 }
 
-// freeState holds the state of the block at p, which was seen allocated, and takes away its note if it has
-// one. It tells whether the caller was the one who did.
-func (h *Heap) freeState(p, state uintptr) bool {
-	was, won := hold(state)
+// freeState is hold for the block at p, and takes away its note if it has one.
+func (h *Heap) freeState(p, state uintptr) (was uint8, won bool) {
+	was, won = hold(state)
 	if won && was == mheap.Noted {
 		h.notes.end(p)
 	}
-	return won
+	return was, won
 }
 
 // end takes away the note of the block at p, whose state is Held, and returns when the block was born.

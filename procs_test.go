@@ -120,7 +120,7 @@ func TestAllocationEmptiesCachesOfVanishedProcs(t *testing.T) {
 
 func init() {
 	transitions = append(transitions,
-		transition{"slot: Live to Held, by another P", 1, func(d *driver) bool {
+		transition{"slot: Live to Away, by another P", 1, func(d *driver) bool {
 			defer runtime.GOMAXPROCS(d.procs)
 			return d.strand() > 0
 		}},
@@ -143,11 +143,14 @@ func (d *driver) strand() (stranded int) {
 	objects := d.scanned(64)
 	runtime.GOMAXPROCS(max(d.procs, 4))
 	var frees sync.WaitGroup
-	for part := range slices.Chunk(objects, 8) {
+	var met atomic.Int32
+	for part := range slices.Chunk(objects, len(objects)/2) {
 		frees.Go(func() {
+			met.Add(1)
+			for spins := 0; met.Load() < 2 && spins < 1_000_000; spins++ { // both run: on different Ps
+			}
 			for _, x := range part {
 				spanheap.Delete(x)
-				runtime.Gosched() // perhaps to another P
 			}
 		})
 	}
@@ -156,7 +159,7 @@ func (d *driver) strand() (stranded int) {
 	taken := d.scanned(d.scannedSlots() + 1)
 	taken = append(taken, d.scanned(d.scannedSlots()+1)...) // if the first came by a sweep of its own
 	for _, x := range objects {
-		if stateOf(x.bytes()) == mheap.Held {
+		if mheap.IsHeld(stateOf(x.bytes())) {
 			stranded++
 		}
 	}

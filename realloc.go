@@ -83,18 +83,13 @@ func (h *Heap) moveSmall(b []byte, n int) []byte {
 	}
 	c := h.caches.Visit(mcache.Here())
 	if a := h.key.ArenaOf(p); a != nil && c.HasRoom(from) {
-		if state := a.Entry(p).LiveSlot(from, p); state != 0 {
+		if state := a.Entry(p).LiveSlot(from, p); state != 0 && c.Owns(mheap.SlotState(state)) {
 			if q := c.Pop(to, uintptr(n)); q != 0 {
 				raceAlloc(q, uintptr(n))
 				moved := smallBytesAt(q, n)
-				if !mheap.FreeSlot(state) {
-					h.caches.Done(c)
-					h.free("Realloc", q, uintptr(n))
-					panic(misuse("Realloc", DoubleFree, p))
-				}
-				kept := copy(moved, b)
 				raceFree(p, was)
 				c.Push(from, p, state, was)
+				kept := copy(moved, b)
 				h.caches.Done(c)
 				clear(moved[kept:])
 				return moved
@@ -105,7 +100,7 @@ func (h *Heap) moveSmall(b []byte, n int) []byte {
 	return nil
 }
 
-// move is Realloc of a block that is not tiny to another of n bytes. Meanwhile its slot is Held, so that a free of it by
+// move is Realloc of a block that is not tiny to another of n bytes. Meanwhile its slot is Held or Away, so that a free of it by
 // somebody else is the misuse that it is.
 func (h *Heap) move(b []byte, e mheap.Entry, n uintptr) ([]byte, error) {
 	p := addressOf(b)
@@ -117,7 +112,7 @@ func (h *Heap) move(b []byte, e mheap.Entry, n uintptr) ([]byte, error) {
 	stays := true // also if OnLimit panics
 	defer func() {
 		if stays {
-			mheap.SetSlotState(state, was)
+			mheap.Unfree(mheap.Slot{Addr: p, State: state}, e.Class(), was)
 		}
 	}()
 	class, asked := e.Class(), min(uintptr(cap(b)), blockBytes(e))
@@ -135,7 +130,7 @@ func (h *Heap) move(b []byte, e mheap.Entry, n uintptr) ([]byte, error) {
 	if was == mheap.Noted {
 		h.notes.end(p)
 	}
-	h.takeBack(e, p, state, asked)
+	h.takeBack(e, p, state, asked, was)
 	return moved, nil
 }
 

@@ -26,7 +26,7 @@ func (h *Heap) reallocLarge(b []byte, e mheap.Entry, n uintptr) ([]byte, error) 
 		stays := true // also if OnLimit panics
 		defer func() {
 			if stays {
-				mheap.SetSlotState(state, was)
+				mheap.Unfree(mheap.Slot{Addr: p, State: state}, span.Class(), was)
 			}
 		}()
 		moved, err := h.carry(b, span, n, was == mheap.Noted)

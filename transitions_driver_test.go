@@ -141,17 +141,25 @@ func tinyState(b []byte) uint8 {
 
 // doubleFreeOf tells whether free panicked as it should when the block is free, and where: on what stack.
 func doubleFreeOf(free func()) (stack *runtime.Frames, refused bool) {
+	stack, m := misuseOf(free)
+	return stack, m != nil && m.Kind == spanheap.DoubleFree
+}
+
+// misuseOf returns the misuse that f panicked with, and on what stack, or nil.
+func misuseOf(f func()) (stack *runtime.Frames, m *spanheap.MisuseError) {
 	defer func() {
-		switch m := recover().(type) {
+		switch r := recover().(type) {
 		case nil:
 		case *spanheap.MisuseError:
 			var callers [32]uintptr
-			stack = runtime.CallersFrames(callers[:runtime.Callers(1, callers[:])])
-			refused = m.Kind == spanheap.DoubleFree
+			stack, m = runtime.CallersFrames(callers[:runtime.Callers(1, callers[:])]), r
 		default:
-			panic(m)
+			panic(r)
 		}
 	}()
-	free()
-	return nil, false
+	f()
+	return nil, nil
 }
+
+// isAway tells whether the state is that of a slot that waits.
+func isAway(state uint8) bool { return mheap.IsHeld(state) && state != mheap.Held }

@@ -57,31 +57,45 @@ var transitions = []transition{
 	{"slot: Held to Live, by an allocation", 1, func(d *driver) bool {
 		b := d.bytes(64)
 		defer d.heap.Free(b)
-		return stateOf(b) == mheap.Live
+		return mheap.IsLive(stateOf(b))
 	}},
-	{"slot: Live to Held, by a free", 1, func(d *driver) bool {
-		b := d.bytes(64)
-		d.heap.Free(b)
+	{"slot: Live to Held, by its own cache", 1, func(d *driver) bool {
+		l := d.heap.Local()
+		defer l.Close()
+		b := must(l.AllocUninit(64))
+		l.Free(b)
 		return stateOf(b) == mheap.Held
 	}},
-	{"slot: Live to Held, by another goroutine", 1, func(d *driver) bool {
+	{"slot: Live to Held or Away, by another goroutine", 1, func(d *driver) bool {
 		b := d.bytes(64)
 		inTurn(func() { d.heap.Free(b) })
-		return stateOf(b) == mheap.Held
+		return mheap.IsHeld(stateOf(b))
 	}},
-	{"slot: Live to Held, through a Local that did not allocate it", 1, func(d *driver) bool {
+	{"slot: Live to Away, through a Local that did not allocate it", 1, func(d *driver) bool {
 		b, l := d.bytes(64), d.heap.Local()
 		l.Free(b)
 		defer l.Close()
-		return stateOf(b) == mheap.Held
+		return isAway(stateOf(b))
 	}},
-	{"slot: Live to Held, in a batch", 1, func(d *driver) bool {
+	{"slot: Away to Held, when it has waited", 1, func(d *driver) bool {
+		l := d.heap.Local()
+		defer l.Close()
+		var blocks [200][]byte
+		for i := range blocks {
+			blocks[i] = d.bytes(64)
+		}
+		for _, b := range blocks {
+			l.Free(b)
+		}
+		return stateOf(blocks[0]) == mheap.Held || stateOf(blocks[0]) == mheap.InSpan
+	}},
+	{"slot: Live to Held or Away, in a batch", 1, func(d *driver) bool {
 		var batch [4][]byte
 		must(d.heap.AllocBatch(64, batch[:]))
 		d.heap.FreeBatch(batch[:])
-		return stateOf(batch[0]) == mheap.Held && stateOf(batch[3]) == mheap.Held
+		return mheap.IsHeld(stateOf(batch[0])) && mheap.IsHeld(stateOf(batch[3]))
 	}},
-	{"slot: Live to Held, by the first of two who free it", 1, func(d *driver) bool {
+	{"slot: Live to Held or Away, by the first of two who free it", 1, func(d *driver) bool {
 		x := must(spanheap.New[scanned](d.heap)) // which nobody else allocates
 		spanheap.Delete(x)
 		_, refused := doubleFreeOf(func() { spanheap.Delete(x) })

@@ -78,11 +78,12 @@ func freeTyped[T any](op string, p, n uintptr) {
 	if h == nil {
 		panic(misuse(op, ForeignAddress, p))
 	}
-	if h.freeSized(op, p, n) {
+	noscan := infoOf[T]().noscan
+	if h.freeSized(op, p, n) || h.freeMakingRoom(op, p, n, noscan) {
 		return
 	}
 	want := goodSize(n)
-	if !infoOf[T]().noscan {
+	if !noscan {
 		want = goodSize(max(n, smallest)) // references are never tiny
 	}
 	if e := h.liveBlock(op, p); want != usableSize(e, p) || h.sizeOf(e, p, n) != n {

@@ -1,6 +1,6 @@
 // Package mcache holds the caches of a heap: per owner (a P) a stack of free slots of each span
 // class, a magazine, and the span from which the magazine is filled. What its owner does with a
-// cache takes no lock and no atomic read-modify-write.
+// cache takes no lock, and no atomic read-modify-write but to free what another cache allocated.
 //
 // A cache is used only between Enter and Leave, or between Visit and Done: from Pin to Leave the goroutine stays on its
 // P by the runtime's leave, from Here to Done because the function gives the scheduler no chance. In between, the
@@ -8,9 +8,9 @@
 // than a few hundred instructions; and no cache is used after Leave or Done. What needs more leaves first,
 // does its work, enters again and looks again, since it may then be on another P.
 //
-// Slots that are freed go onto the magazine of whoever frees them, and from there to the next
-// allocation on that P; a magazine that is full gives a run of them back to the central. So what a
-// cache holds is bounded, whoever allocates and whoever frees.
+// Slots that are freed go onto the magazine of whoever frees them, set aside for a while if another cache allocated
+// the block, and from there to the next allocation on that P; a magazine that is full gives a run of them back to the
+// central. So what a cache holds is bounded, whoever allocates and whoever frees.
 package mcache
 
 import "github.com/spanheap/spanheap/mheap"
@@ -21,14 +21,23 @@ type Cache struct {
 	bins [256]bin // by span class; of this length so that looking one up needs no check
 
 	countdown uintptr // bytes until the slow path must see a block
-	id        int
-	spent     uintptr // of the magazines' budget
-	beyond    beyond
-	tiny      tinyBlock
-	large     largeSlots
+
+	live uint8 // the state of the blocks that it allocates
+	own  uint8 // the state of the live blocks that it owns, or noState
+	away uint8 // the state of the slots that it sets aside
+
+	aside  aside
+	id     int
+	spent  uintptr // of the magazines' budget
+	beyond beyond
+	tiny   tinyBlock
+	large  largeSlots
 
 	trimmed [mheap.NumSpanClasses]uintptr // the bins' allocs when they were last looked at by trim
 }
+
+// noState is the state of no slot.
+const noState uint8 = 0xff
 
 // bin is one span class of a cache, one cache line where words have 64 bits. The magazine's slots
 // lie in [base, top), and there is room up to end. The slot below base is 0, so that who takes the top
@@ -62,7 +71,7 @@ func (c *Cache) Take(class mheap.SpanClass, n uintptr) {
 	b.requested += n
 	b.allocs++
 	c.countdown -= n
-	mheap.SetSlotState(state, mheap.Live)
+	mheap.SetSlotState(state, c.live)
 }
 
 // Pop takes a slot of the class for n bytes, and makes it Live. It returns the slot's address, or 0
@@ -77,6 +86,14 @@ func (c *Cache) Pop(class mheap.SpanClass, n uintptr) uintptr {
 	c.Take(class, n)
 	return p
 }
+
+// Owns tells whether a block of the state is live, and the cache its own.
+//
+//go:nosplit
+func (c *Cache) Owns(state uint8) bool { return state == c.own }
+
+// LiveState is the state of the blocks that the cache allocates.
+func (c *Cache) LiveState() uint8 { return c.live }
 
 // PopRun takes up to count slots of the class for n bytes each, and returns them, still Held, the one
 // to use first last; they are the caller's, and the result is valid until the cache is used again.
@@ -111,7 +128,7 @@ func (c *Cache) Room(class mheap.SpanClass) []mheap.Slot {
 	return slotsAt(b.top, (b.end-b.top)/slotSize)
 }
 
-// PushRun puts the first count slots of Room on the magazine, Held ones of blocks of n bytes in all.
+// PushRun puts the first count slots of Room on the magazine: Held ones, of blocks of n bytes in all.
 func (c *Cache) PushRun(class mheap.SpanClass, count int, n uintptr) {
 	if count == 0 {
 		return
@@ -121,15 +138,26 @@ func (c *Cache) PushRun(class mheap.SpanClass, count int, n uintptr) {
 	b.requested -= n
 }
 
-// Push puts the Held slot of a block of n bytes on the magazine of the class, which has room.
+// Push frees the block of n bytes at addr, which the cache owns: it puts its slot on the magazine of the class, which has
+// room, and makes it Held.
 //
 //go:nosplit
 func (c *Cache) Push(class mheap.SpanClass, addr, state, n uintptr) {
 	b := &c.bins[class]
 	s := slotAt(b.top)
-	s.Addr, s.State = addr, state
 	b.top += slotSize
+	s.Addr, s.State = addr, state
 	b.requested -= n
+	mheap.SetSlotState(state, mheap.Held)
+}
+
+// put puts a Held slot on the magazine of the class, which has room.
+//
+//go:nosplit
+func (c *Cache) put(class mheap.SpanClass, slot mheap.Slot) {
+	b := &c.bins[class]
+	*slotAt(b.top) = slot
+	b.top += slotSize
 }
 
 // fill takes slots from the bin's span onto its magazine, which is empty, and tells whether it got

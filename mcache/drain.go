@@ -55,7 +55,7 @@ const (
 	growthShare = 64
 )
 
-// trim gives back what the caller's cache holds of classes that it has not allocated from since it was
+// trim gives back what the magazines of the caller's cache hold of classes that it has not allocated from since it was
 // trimmed before.
 func (s *Set) trim() {
 	var run [maxFill]mheap.Slot
@@ -134,15 +134,16 @@ func (c *Cache) empty() bool {
 			return false
 		}
 	}
-	return c.tiny.addr == 0 && c.large.count == 0
+	return c.tiny.addr == 0 && c.large.count == 0 && c.aside.count == 0
 }
 
 // flush gives back everything that c, which is the caller's, holds.
 func (s *Set) flush(c *Cache) {
+	s.flushAside(c)
 	t := c.tiny
 	c.tiny = tinyBlock{frees: t.frees}
 	if t.addr != 0 && mheap.CloseTiny(t.state) {
-		mheap.FreeSlot(t.state)
+		mheap.FreeExactly(t.state, mheap.Live)
 		s.centrals[mheap.Tiny].Return([]mheap.Slot{{Addr: t.addr, State: t.state}})
 	}
 	for i := range mheap.NumSpanClasses {

@@ -159,7 +159,7 @@ func TestEveryUseIsSeen(t *testing.T) {
 	require.NotEqual(t, before, after, "an allocation")
 
 	state, _ := mheap.EntryOf(b.addr).Slot(b.addr)
-	require.True(t, mheap.FreeSlot(state))
+	require.True(t, mheap.FreeSlot(state, mheap.Away))
 	c = r.Enter(mcache.Pin())
 	before = c.Look()
 	c.Push(class, b.addr, state, 48)
@@ -201,8 +201,8 @@ func TestLeasedCaches(t *testing.T) {
 			require.True(t, r.FreeTiny(nil, b.addr, state, b.n))
 			continue
 		}
-		require.True(t, mheap.FreeSlot(state))
-		r.Free(own, b.class, b.addr, state, b.n)
+		require.True(t, mheap.FreeSlot(state, mheap.Away))
+		r.Free(own, b.class, b.addr, state, b.n, true)
 	}
 	live = live[100:]
 	r.verify(live)

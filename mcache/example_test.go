@@ -31,7 +31,7 @@ func Example() {
 		log.Fatal(err)
 	}
 	state, _ := mheap.EntryOf(p).Slot(p)
-	if mheap.FreeSlot(state) { // the block is Live no more, and the slot the caller's
+	if mheap.FreeSlot(state, mheap.Away) { // the block is Live no more, and the slot the caller's
 		cache.Push(class, p, state, n)
 	}
 	fmt.Println("the same slot:", cache.Pop(class, n) == p)

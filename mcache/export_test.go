@@ -82,3 +82,5 @@ func SetClock(c func() time.Duration) (undo func()) {
 }
 
 const Pace = pace
+
+const AsideSlots = asideSlots

@@ -28,7 +28,7 @@ func (s *Set) LetGo(class mheap.SpanClass, addr, state, length uintptr) {
 		s.FreeLarge(mheap.SpanOf(addr), 0)
 		return
 	}
-	s.Free(nil, class, addr, state, 0)
+	s.Free(nil, class, addr, state, 0, false)
 }
 
 func (s *Set) unhold(class mheap.SpanClass, length uintptr) {

@@ -42,7 +42,7 @@ func (c *Cache) PopLarge(n uintptr) uintptr {
 	b := &c.bins[mheap.LargeNoscan]
 	b.requested += n
 	b.allocs++
-	mheap.SetSlotState(s.State, mheap.Live)
+	mheap.SetLoneState(s.State, mheap.Live)
 	return addr
 }
 
@@ -134,7 +134,7 @@ func (s *Set) chargeLarge(n uintptr, cached bool) (p, rate uintptr) {
 func (s *Set) countLarge(span *mheap.Span, n uintptr) {
 	s.direct[span.Class()].requested.Add(n)
 	s.direct[span.Class()].allocs.Add(1)
-	mheap.SetSlotState(span.States(), mheap.Live)
+	mheap.SetLoneState(span.States(), mheap.Live)
 	s.watch()
 }
 

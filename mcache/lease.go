@@ -15,7 +15,7 @@ func (s *Set) Lease() (*Cache, error) {
 		s.unused = s.unused[:last]
 		return c, nil
 	}
-	c, err := s.newCache()
+	c, err := s.newCache(s.owning.nextLeased(s.owners()))
 	if err != nil {
 		return nil, err
 	}

@@ -28,8 +28,9 @@ const (
 // noSlot is the slot below a magazine that has no room.
 var noSlot mheap.Slot
 
-// init gives c, whose memory is zero, magazines without room.
+// init gives c, whose memory is zero, magazines without room, and no blocks to own.
 func (c *Cache) init() {
+	c.own = noState
 	for i := range c.bins {
 		b := &c.bins[i]
 		b.base = aboveSlot(&noSlot)

@@ -139,8 +139,8 @@ func (r *rig) cheese(class mheap.SpanClass, n uintptr) (live []block) {
 	}
 	for _, b := range holes {
 		state, _ := mheap.EntryOf(b.addr).Slot(b.addr)
-		require.True(r.t, mheap.FreeSlot(state))
-		r.Free(own, class, b.addr, state, n)
+		require.True(r.t, mheap.FreeSlot(state, mheap.Away))
+		r.Free(own, class, b.addr, state, n, true)
 	}
 	r.Return(own)
 	r.verify(live)

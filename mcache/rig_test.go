@@ -119,22 +119,30 @@ func (r *rig) free(b block) bool {
 	if b.class == mheap.Tiny {
 		return r.FreeTiny(nil, b.addr, state, b.n)
 	}
-	if mheap.SlotState(state) != mheap.Live || !mheap.FreeSlot(state) {
-		return false
-	}
 	if b.class.Large() {
+		if !mheap.FreeExactly(state, mheap.Live) {
+			return false
+		}
 		r.freeLarge(mheap.SpanOf(b.addr), b.n)
 		return true
 	}
 	c := r.Enter(mcache.Pin())
-	room := c.HasRoom(b.class)
-	if room {
-		c.Push(b.class, b.addr, state, b.n)
+	if s := mheap.SlotState(state); c.Owns(s) {
+		if c.HasRoom(b.class) {
+			c.Push(b.class, b.addr, state, b.n)
+			r.Leave(c)
+			return true
+		}
+	} else if mheap.IsLive(s) && c.HasRoomAside() && c.FreeAside(state) {
+		c.PutAside(b.class, b.addr, state, b.n)
+		r.Leave(c)
+		return true
 	}
 	r.Leave(c)
-	if !room {
-		r.Free(nil, b.class, b.addr, state, b.n)
+	if !mheap.FreeSlot(state, mheap.Away) {
+		return false
 	}
+	r.Free(nil, b.class, b.addr, state, b.n, true)
 	return true
 }
 

@@ -26,13 +26,15 @@ type Set struct {
 	rate     atomic.Uintptr // of samples, in bytes; written under mu
 	paced    atomic.Bool    // whether the rate gives way; written under mu
 	swept    atomic.Uint64  // bytes the heap had committed when it was swept for its growth
-	known    atomic.Int32   // the most owners there were since the caches were swept
+	doubles  doubleFrees
+	known    atomic.Int32 // the most owners there were since the caches were swept
 
 	mu     lockrank.Mutex     // guards what follows, and who is in caches
 	closed bool               // nothing is given back any more
 	all    [MaxCaches]*Cache  // every cache made, by owner
 	looks  [MaxCaches]uintptr // of the caches, at the last sweep
 	parked [MaxCaches]bool    // empty caches that their owners do not find
+	owning numbers            // by which caches own blocks
 	top    int                // no cache has this number or a higher one
 	idle   idleness
 
@@ -89,7 +91,7 @@ func (s *Set) join() bool {
 		s.put(id, s.all[id])
 		return true
 	}
-	c, err := s.newCache()
+	c, err := s.newCache(s.owning.next())
 	if err != nil {
 		return false
 	}
@@ -118,13 +120,19 @@ func (s *Set) open(id int) *Cache {
 // owners returns how many owners there can be at the moment.
 func (s *Set) owners() int { return min(runtime.GOMAXPROCS(0), MaxCaches) }
 
-func (s *Set) newCache() (*Cache, error) {
+// newCache makes a cache, which owns blocks by a number, or none by 0. The caller holds s.mu.
+func (s *Set) newCache(number uint8) (*Cache, error) {
 	p, err := s.heap.Meta().Alloc(cacheSize)
 	if err != nil {
 		return nil, err
 	}
 	c := cacheAt(p)
 	c.init()
+	c.aside.room = asideSlots
+	if c.live, c.away = mheap.Live, mheap.Away; number != 0 {
+		c.live, c.away = mheap.LiveOf(number), mheap.AwayOf(number)
+		c.own = c.live
+	}
 	c.start(s.rate.Load())
 	return c, nil
 }

@@ -47,6 +47,11 @@ func (s *Set) Alloc(own *Cache, class mheap.SpanClass, n uintptr) (addr, rate ui
 			}
 			continue
 		}
+		b := &c.bins[class]
+		if b.top == b.base && c.aside.count >= asideSlots/2 {
+			s.settleHalf(own, c)
+			continue
+		}
 		switch {
 		case charged:
 			c.countdown += n // which Pop takes off
@@ -55,13 +60,16 @@ func (s *Set) Alloc(own *Cache, class mheap.SpanClass, n uintptr) (addr, rate ui
 			ticked = ticked || d.tick
 			if d.rate != 0 {
 				class, rate = sampledClass(class, n), d.rate
+				b = &c.bins[class]
 			}
 		}
-		b := &c.bins[class]
 		if b.top == b.base {
 			b.fill()
 		}
 		p := c.Pop(class, n)
+		if p != 0 && rate != 0 && c.live != mheap.Live {
+			mheap.SetSlotState(slotAt(b.top).State, mheap.Live) // who notes a block wants no cache to own it
+		}
 		span, room := b.span, (b.end-b.base)/slotSize
 		if p == 0 {
 			b.span = nil
@@ -130,45 +138,84 @@ func (s *Set) putBack(class mheap.SpanClass, span *mheap.Span) {
 	}
 }
 
-// Free puts the Held slot of a block of n bytes where the next Alloc finds it: the way when Push has
-// no room. own is the caller's own cache, or nil for its P's.
-func (s *Set) Free(own *Cache, class mheap.SpanClass, addr, state, n uintptr) {
-	for {
+// Free takes the slot of a freed block of n bytes: Away if it has to wait, since the block was owned, else Held. It is the
+// way when Push and PutAside have no room, and makes room for the next ones. own is the caller's own cache, or nil for its
+// P's.
+func (s *Set) Free(own *Cache, class mheap.SpanClass, addr, state, n uintptr, waits bool) {
+	for tried := false; ; {
 		c := s.enter(own)
-		if c == &nobody {
+		switch {
+		case c == &nobody:
 			s.Leave(c)
 			if !s.join() {
-				s.freeDirect(class, addr, state, n)
+				s.freeDirect(class, addr, state, n, waits)
 				return
 			}
-			continue
-		}
-		if c.HasRoom(class) {
-			c.Push(class, addr, state, n)
+		case waits && !c.HasRoomAside():
+			s.settleHalf(own, c)
+		case !c.HasRoom(class) && !tried:
+			tried = true
+			s.makeRoom(own, c, class)
+		case waits:
+			passed := mheap.PassSlot(mheap.Slot{Addr: addr, State: state}, class, c.away)
+			if passed {
+				c.PutAside(class, addr, state, n)
+			}
 			s.leave(own, c)
+			if !passed {
+				s.noteDoubleFree(addr)
+			}
+			return
+		default:
+			c.bins[class].requested -= n
+			slot := mheap.Slot{Addr: addr, State: state}
+			room := c.HasRoom(class)
+			if room {
+				c.put(class, slot)
+			}
+			s.leave(own, c)
+			if !room {
+				s.centrals[class].Return([]mheap.Slot{slot})
+			}
 			return
 		}
-		b := &c.bins[class]
-		room := (b.end - b.base) / slotSize
-		if room == 0 || c.mayGrow(class, room) {
-			b.filled = 0
-			s.leave(own, c)
-			if !s.enlarge(own, c, class, room) && room == 0 {
-				s.freeDirect(class, addr, state, n)
-				return
-			}
-			continue
-		}
-		b.filled = 0
-		var run [maxFill]mheap.Slot
-		k := min(room/2, maxFill)
-		b.top -= k * slotSize
-		copy(run[:], slotsAt(b.top, k))
-		c.Push(class, addr, state, n)
+	}
+}
+
+// MakeRoom makes room for a slot of the class on its magazine, or aside, where there is none, if it can. own is the
+// caller's own cache, or nil for its P's.
+func (s *Set) MakeRoom(own *Cache, class mheap.SpanClass) {
+	switch c := s.enter(own); {
+	case c == &nobody:
+		s.Leave(c)
+		s.join()
+	case !c.HasRoom(class):
+		s.makeRoom(own, c, class)
+	case !c.HasRoomAside():
+		s.settleHalf(own, c)
+	default:
 		s.leave(own, c)
-		s.centrals[class].Stash(run[:k])
+	}
+}
+
+// makeRoom makes the full magazine of the class in c, which the caller leaves, larger, or gives a run of its slots to
+// the central.
+func (s *Set) makeRoom(own, c *Cache, class mheap.SpanClass) {
+	b := &c.bins[class]
+	room := (b.end - b.base) / slotSize
+	grow := room == 0 || c.mayGrow(class, room)
+	b.filled = 0
+	if grow {
+		s.leave(own, c)
+		s.enlarge(own, c, class, room)
 		return
 	}
+	var run [maxFill]mheap.Slot
+	k := min(room/2, maxFill)
+	b.top -= k * slotSize
+	copy(run[:], slotsAt(b.top, k))
+	s.leave(own, c)
+	s.centrals[class].Stash(run[:k])
 }
 
 // allocDirect takes a slot from the central, past the caches, for a block that is to be sampled with the
@@ -193,8 +240,14 @@ func (s *Set) allocDirect(class mheap.SpanClass, n, rate uintptr) (addr, sampled
 	return slot[0].Addr, rate, nil
 }
 
-// freeDirect gives a Held slot back to the central, past the caches.
-func (s *Set) freeDirect(class mheap.SpanClass, addr, state, n uintptr) {
+// freeDirect gives a slot back to the central, past the caches. See Free.
+func (s *Set) freeDirect(class mheap.SpanClass, addr, state, n uintptr, waits bool) {
+	if waits {
+		if awaitStores(); !mheap.Settle(mheap.Slot{Addr: addr, State: state}, class, mheap.Away) {
+			s.noteDoubleFree(addr)
+			return
+		}
+	}
 	s.direct[class].requested.Add(-n)
 	s.centrals[class].Return([]mheap.Slot{{Addr: addr, State: state}})
 }

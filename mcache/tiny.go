@@ -142,6 +142,6 @@ func (s *Set) closeTiny(own *Cache, t tinyBlock) {
 
 // freeTinySlot frees a slot whose blocks are all gone.
 func (s *Set) freeTinySlot(own *Cache, addr, state uintptr) {
-	mheap.FreeSlot(state)
-	s.Free(own, mheap.Tiny, addr, state, 0)
+	mheap.FreeExactly(state, mheap.Live)
+	s.Free(own, mheap.Tiny, addr, state, 0, false)
 }

@@ -40,7 +40,7 @@ func (s *Set) Usage(class mheap.SpanClass) (u Usage) {
 		out += load(&b.taken)
 		requested += load(&b.requested)
 		mallocs += load(&b.allocs)
-		held += b.held()
+		held += b.held() + c.waiting(class)
 		if class == mheap.Tiny {
 			frees += load(&c.tiny.frees)
 		}

@@ -133,16 +133,18 @@ func (c *Central) Take(dst []mheap.Slot) (int, error) {
 	if n > 0 {
 		return n, nil
 	}
-	s, err := c.Exchange(nil)
-	if err != nil {
-		return 0, err
+	for n == 0 {
+		s, err := c.Exchange(nil)
+		if err != nil {
+			return 0, err
+		}
+		n = s.Take(dst)
+		c.mu.Lock()
+		c.direct += uint64(n)
+		surplus := c.place(s)
+		c.mu.Unlock()
+		c.free(surplus)
 	}
-	n = s.Take(dst)
-	c.mu.Lock()
-	c.direct += uint64(n)
-	surplus := c.place(s)
-	c.mu.Unlock()
-	c.free(surplus)
 	return n, nil
 }
 
@@ -280,6 +282,10 @@ func (c *Central) place(s *mheap.Span) (surplus *mheap.Span) {
 	s.Held = false
 	s.Touched = c.rounds
 	free := s.Free()
+	if free == s.Slots() && !s.Whole() || free > 0 && s.Spent() {
+		c.direct += uint64(s.Forgo())
+		free = s.Free()
+	}
 	switch {
 	case free == 0:
 		c.empty.push(s)

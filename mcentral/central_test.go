@@ -68,6 +68,42 @@ func TestRefillingUsesTheSlotsThatWereFreed(t *testing.T) {
 	}
 }
 
+// A slot in its span becomes Held by one who frees a block of his own, which another freed as well, and pauses meanwhile.
+// It is his: the span does without it, and does not end, until he gives it back.
+func TestASpanDoesWithoutASlotThatALateStoreTook(t *testing.T) {
+	for _, size := range []uintptr{8, 1024, 4096} {
+		r := newRig(t, size)
+		slots := r.take(r.slots())
+		span := mheap.SpanOf(slots[0].Addr)
+		r.Return(slots)
+		taken := slots[len(slots)/2]
+		mheap.SetSlotState(taken.State, mheap.Held)
+
+		var got []mheap.Slot
+		var held *mheap.Span
+		for len(got) < 2*len(slots) {
+			dst := make([]mheap.Slot, 16)
+			n, s, err := r.Refill(held, dst)
+			require.NoError(t, err)
+			if held = s; s != nil {
+				n += s.Take(dst[n:])
+			}
+			got = append(got, dst[:n]...)
+		}
+		r.Put(held)
+		require.NotContains(t, got, taken)
+		require.Len(t, bySpan(got)[span], len(slots)-1, "all others")
+
+		r.Return(got)
+		r.Drain()
+		r.verify(1, 0)
+		require.Same(t, span, mheap.SpanOf(taken.Addr))
+		r.Return([]mheap.Slot{taken})
+		r.Drain()
+		r.verify(0, 0)
+	}
+}
+
 // A class that has many spans gets longer ones, none much above an eighth of what it has.
 func TestSpansGrowWithTheirClass(t *testing.T) {
 	for _, size := range []uintptr{1024, 4096, 8192, 32768} {

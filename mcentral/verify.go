@@ -57,7 +57,7 @@ func (c *Central) Verify() (listed uint64, err error) {
 		}
 	}
 	for _, slot := range c.stash.slots[:c.stash.n] {
-		if state := mheap.SlotState(slot.State); state <= mheap.Live || state >= mheap.Noted {
+		if state := mheap.SlotState(slot.State); !mheap.IsHeld(state) {
 			return listed, fmt.Errorf("stash: class %v: slot %#x, which should be held, has the state %#x: %v", c.class, slot.Addr, state, mheap.SpanOf(slot.Addr))
 		}
 	}

@@ -45,9 +45,9 @@ func stateLetter(state uint8) byte {
 	switch {
 	case state < Live:
 		return 'S'
-	case state == Live:
+	case IsLive(state):
 		return 'L'
-	case state < Noted:
+	case IsHeld(state):
 		return 'H'
 	}
 	return 'N'

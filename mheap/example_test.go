@@ -29,7 +29,7 @@ func Example() {
 	state, begins := mheap.EntryOf(p).Slot(p)
 	_, inside := mheap.EntryOf(p + 1).Slot(p + 1)
 	fmt.Println(state == slots[0].State, begins, inside)
-	fmt.Println(mheap.FreeSlot(state), mheap.FreeSlot(state))
+	fmt.Println(mheap.FreeSlot(state, mheap.Away), mheap.FreeSlot(state, mheap.Away))
 	// Output:
 	// 72 of 73 slots are in the span
 	// true true false

@@ -25,11 +25,10 @@ const (
 
 // Arena is the record of one arena of a heap. It lives off the Go heap, as long as the heap.
 type Arena struct {
+	entries [pagesPerArena]uint64 // atomic, first as every free wants one; written under the heap's lock
 	Heap    uint32                // number of the heap that owns the arena; immutable
-	_       uint32                // keeps the entries at multiples of eight on 32-bit systems
 	region  arena.Region          // guarded by the heap's lock
 	density                       // guarded by the heap's lock
-	entries [pagesPerArena]uint64 // atomic; written under the heap's lock
 }
 
 // Entry tells of one page which span it belongs to:
@@ -111,6 +110,12 @@ func (e Entry) Slot(p uintptr) (state uintptr, first bool) {
 	return uintptr(e>>16) + l.Stride(i), first
 }
 
+// stateAt is the state that Slot returns, of a page in use or not.
+func (e Entry) stateAt(p uintptr) uintptr {
+	state, _ := e.Slot(p)
+	return state
+}
+
 // Spot is where an address lies in a span of slots: 32 bits of the slot's number, and 32 of how far behind the
 // slot's start, in parts of its length.
 type Spot uint64
@@ -138,7 +143,7 @@ func (e Entry) StateOf(s Spot) uintptr { return uintptr(e>>16) + uintptr(s>>32) 
 //go:nosplit
 func (e Entry) LiveSlot(class SpanClass, p uintptr) uintptr {
 	if spot := e.Spot(class, p); e.Class() == class && spot.First(class) {
-		if state := e.StateOf(spot); SlotState(state) == Live {
+		if state := e.StateOf(spot); IsLive(SlotState(state)) {
 			return state
 		}
 	}
@@ -158,7 +163,7 @@ func FinderOf(class SpanClass) Finder { return Finder{class, magics[class]} }
 func (f Finder) LiveSlot(e Entry, p uintptr) uintptr {
 	product := uint64(e.Offset(p)) * f.magic
 	if e.Class() == f.class && uint32(product) < uint32(f.magic) {
-		if state := uintptr(e>>16) + uintptr(product>>32); *byteAt(state) == Live {
+		if state := uintptr(e>>16) + uintptr(product>>32); IsLive(*byteAt(state)) {
 			return state
 		}
 	}

@@ -66,15 +66,15 @@ func TestALiveSlotIsFreedOnce(t *testing.T) {
 	at := states(t, 64)
 	for i := range uintptr(16) {
 		mheap.SetSlotState(at+i, mheap.Live)
-		require.True(t, mheap.FreeSlot(at+i))
+		require.True(t, mheap.FreeSlot(at+i, mheap.Away))
 		require.Equal(t, "held", what(at+i))
 		for range 10 {
-			require.False(t, mheap.FreeSlot(at+i))
+			require.False(t, mheap.FreeSlot(at+i, mheap.Away))
 			require.Equal(t, "held", what(at+i), "who is late changes nothing")
 		}
 		mheap.SetSlotState(at+i, mheap.InSpan)
 		for range 10 {
-			require.False(t, mheap.FreeSlot(at+i))
+			require.False(t, mheap.FreeSlot(at+i, mheap.Away))
 			require.Equal(t, "in span", what(at+i), "nor who is very late")
 		}
 	}
@@ -87,7 +87,7 @@ func TestAFreeLeavesTheNeighboursAlone(t *testing.T) {
 			mheap.SetSlotState(at+j, []uint8{mheap.InSpan, mheap.Live, mheap.Held}[j%3])
 		}
 		mheap.SetSlotState(at+i, mheap.Live)
-		require.True(t, mheap.FreeSlot(at+i))
+		require.True(t, mheap.FreeSlot(at+i, mheap.Away))
 		for j := range uintptr(16) {
 			if j != i {
 				require.Equal(t, []uint8{mheap.InSpan, mheap.Live, mheap.Held}[j%3], mheap.SlotState(at+j))
@@ -103,7 +103,7 @@ func TestOfManyWhoFreeASlotOneDoes(t *testing.T) {
 		inStep(goroutines, 3000,
 			func(round int) { mheap.SetSlotState(at+uintptr(round%64), mheap.Live) },
 			func(_, round int) {
-				if mheap.FreeSlot(at + uintptr(round%64)) {
+				if mheap.FreeSlot(at+uintptr(round%64), mheap.Away) {
 					winners.Add(1)
 				}
 			},
@@ -127,7 +127,7 @@ func TestNeighboursAreFreedAtOnce(t *testing.T) {
 			}
 		},
 		func(g, _ int) {
-			if mheap.FreeSlot(at + uintptr(g)) {
+			if mheap.FreeSlot(at+uintptr(g), mheap.Away) {
 				winners.Add(1)
 			}
 		},
@@ -151,7 +151,7 @@ func TestASlotIsStoredWhileItsNeighbourIsFreed(t *testing.T) {
 		p := at + uintptr(g)
 		for range 20_000 {
 			mheap.SetSlotState(p, mheap.Live)
-			if !mheap.FreeSlot(p) {
+			if !mheap.FreeSlot(p, mheap.Away) {
 				t.Errorf("slot %d is %s", g, what(p))
 				return
 			}
@@ -171,13 +171,13 @@ func TestOneOfManyFreesANotedSlot(t *testing.T) {
 		mheap.SetSlotState(base+1, mheap.Noted)
 	}, func(g, _ int) {
 		if g == 0 {
-			require.True(t, mheap.FreeSlot(base))
+			require.True(t, mheap.FreeSlot(base, mheap.Away))
 		}
 		if mheap.FreeNoted(base + 1) {
 			won.Add(1)
 		}
 		if g == 1 {
-			require.True(t, mheap.FreeSlot(base+2))
+			require.True(t, mheap.FreeSlot(base+2, mheap.Away))
 		}
 	}, func(int) {
 		require.EqualValues(t, 1, won.Load())
@@ -197,7 +197,7 @@ func TestABlockIsNotedOrFreed(t *testing.T) {
 		if g == 0 {
 			noted.Store(mheap.NoteSlot(base + 1))
 		} else if mheap.SlotState(base+1) == mheap.Live {
-			freed.Store(mheap.FreeSlot(base + 1))
+			freed.Store(mheap.FreeSlot(base+1, mheap.Away))
 		} else {
 			freed.Store(false)
 		}

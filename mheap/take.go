@@ -42,6 +42,22 @@ func (s *Span) Give(run []Slot) (n int) {
 	return n
 }
 
+// Forgo counts slots as taken that the counts have in the span and the states have not, and returns how many. A cache that
+// paused while it freed a block of its own, which another freed as well, may have made such a slot Held that was back in
+// its span, and has it. The caller holds the central's lock, and no cache holds the span.
+func (s *Span) Forgo() (missing uint32) {
+	inSpan, _, _ := s.Count()
+	missing = s.Free() - inSpan
+	s.Taken += missing
+	return missing
+}
+
+// Whole tells whether every slot is in the span.
+func (s *Span) Whole() bool { return s.seek(0, false) == uintptr(s.slots) }
+
+// Spent tells whether Take has come to the span's end and no slot is in the span, whatever the counts say.
+func (s *Span) Spent() bool { return s.Cursor == s.slots && s.seek(0, true) == uintptr(s.slots) }
+
 // Rewind makes Take look at every slot again.
 func (s *Span) Rewind() { s.Cursor = 0 }
 

@@ -83,7 +83,7 @@ func TestLateFreesHideNoSlot(t *testing.T) {
 	s := newSpan(t, mheap.ClassOf(1, true))
 	for i := range uintptr(s.Slots()) {
 		for range i % 4 {
-			mheap.FreeSlot(s.State(i))
+			mheap.FreeSlot(s.State(i), mheap.Away)
 		}
 	}
 	inSpan, held, live := s.Count()

@@ -98,7 +98,7 @@ func TestTinySlotsAgainstAModel(t *testing.T) {
 			}
 			s.check()
 		}
-		require.True(t, mheap.FreeSlot(state), "the slot is the caller's, and Live")
+		require.True(t, mheap.FreeSlot(state, mheap.Away), "the slot is the caller's, and Live")
 		for offset := range uintptr(mheap.TinySlot) {
 			live, _ := mheap.FreeTiny(state, offset)
 			require.False(t, live, "a second free, of a slot that is Held")

@@ -13,7 +13,7 @@ check() {
 	trap 'rm -rf "$folder"' EXIT
 	cd "$folder"
 	spin -a "$@" "$models/$model.pml" >spin.out 2>&1 || { cat spin.out; exit 1; }
-	cc -w -O$([ "$want" = holds ] && echo 2 || echo 0) -DSAFETY -DCOLLAPSE -DMEMLIM=1500 -o pan pan.c
+	cc -w "${OPTIMISE:--O2}" -DSAFETY -DCOLLAPSE -DMEMLIM=1500 -o pan pan.c
 	out=$(./pan -m200000 -n)
 	errors=$(sed -n 's/.*errors: //p' <<<"$out")
 	states=$(sed -n 's/ states, stored.*//p' <<<"$out")
@@ -27,11 +27,15 @@ if [ $# -gt 0 ]; then
 	exit
 fi
 
+export OPTIMISE=-O0 # what compiling takes longer at -O2 is more than what it saves in these
 xargs -P "$(nproc)" -I{} bash -c "./check.sh {}" <<'CONFIGURATIONS'
 holds slot -DCALLS=5
-holds slot -DCALLS=5 -DNOTES
-holds slot -DCALLS=5 -DROOM=2
-holds slot -DCALLS=3 -DP=3
+holds slot -DCALLS=4 -DROOM=2
+holds slot -DCALLS=4 -DNUMBERED=1
+holds slot -DS=1 -DCALLS=4 -DNOTES -DNUMBERED=1
+holds slot -DCALLS=4 -DNOTES
+holds slot -DS=1 -DCALLS=7
+holds slot -DS=1 -DP=3 -DCALLS=4
 holds tiny -DFREES=1
 holds tiny -DLIVES=1
 holds seize -DCLOSERS=0
@@ -39,12 +43,19 @@ holds seize -DCHANGERS=0
 holds seize -DCHANGERS=0 -DCLOSERS=0 -DDRAINERS=2
 holds seize -DPORTABLE -DCLOSERS=0
 holds seize -DPORTABLE -DCHANGERS=0
-breaks slot -DCALLS=4 -DFREE_BY_STORE
+breaks slot -DCALLS=4 -DFREE_BY_STORE_OF_OTHERS
+breaks slot -DCALLS=4 -DPASS_BY_STORE
+breaks slot -DCALLS=4 -DSETTLE_AT_ONCE
+breaks slot -DCALLS=4 -DNO_LOOK_AT_SETTLE
+breaks slot -DS=1 -DCALLS=6 -DNO_LOOK_AT_ENTRY
+breaks slot -DS=1 -DCALLS=6 -DUNTAGGED
+breaks slot -DS=1 -DCALLS=6 -DASIDE_TWICE
 breaks slot -DCALLS=4 -DRETURN_UNLOCKED
 breaks slot -DCALLS=4 -DEND_HELD
 breaks slot -DCALLS=3 -DNOTES -DNOTE_BY_STORE
-breaks slot -DCALLS=4 -DROOM=2 -DGROUP_KEEPS
-breaks slot -DCALLS=6 -DSPAN_ENDS_MEANWHILE
+breaks slot -DCALLS=3 -DNOTES -DNOTED_OWNED
+breaks slot -DS=1 -DCALLS=6 -DSPAN_ENDS_MEANWHILE
+breaks slot -DS=1 -DP=3 -DCALLS=6 -DSPAN_ENDS_PASSING
 breaks tiny -DFREE_BY_STORE
 breaks tiny -DCLOSE_BY_STORE
 breaks tiny -DALLOC_BY_WORD

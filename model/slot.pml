@@ -1,21 +1,30 @@
 /*
-The life of a slot: mheap/slotstate.go, take.go and freeslots.go; mcache's Pop, Push, fill and supply;
-mcentral's Refill, Stash, Return, Unstash and Drain; the page map's entry while spans end and begin.
+The life of a slot: mheap/slotstate.go and take.go; mcache's Pop, Push, fill and supply, and what it sets aside;
+mcentral's Refill, Stash, Return and Drain; the page map's entry while spans end and begin.
 
-One span of S slots comes and goes, of one class or another. P owners allocate, free one block or a batch,
-trim and drain; what they free is any slot at any moment, live or not: misuse is part of the model.
-A step is one access to memory that others reach without a lock; owner is what must be true beside it.
+One span of S slots comes and goes, of one class or another. P caches allocate, free, settle, trim and drain, one
+goroutine in each; what they free is any slot at any moment, live or not: misuse is part of the model.
+A step is one access to memory that others reach without a lock; owner is what must be true beside it, and debt by how
+much those who were told that they freed the slot are more than its lives that ended, until settling finds it out.
 */
 #ifndef P
 #define P 2
 #endif
+#ifndef NUMBERED
+#define NUMBERED P /* caches that own blocks; those of the others are nobody's */
+#endif
 #ifndef CALLS
-#define CALLS 5 /* of all owners */
+#define CALLS 5 /* of all caches */
+#endif
+#ifndef S
+#define S 2
 #endif
 #ifndef ROOM
 #define ROOM 1  /* of a magazine; that of the stash is one slot */
 #endif
-#define S 2
+#ifndef ASIDE
+#define ASIDE 2 /* slots that a cache has room for aside */
+#endif
 
 #ifdef SPAN_ENDS_MEANWHILE
 #define recordAtRest true
@@ -23,11 +32,31 @@ A step is one access to memory that others reach without a lock; owner is what m
 #define recordAtRest (looking == 0)
 #endif
 
+/* The code takes for granted that when a slot is settled no store to it is on its way. ASIDE_TWICE has only those arrive
+   that were on their way when the slot was set aside. */
+#if defined(SETTLE_AT_ONCE)
+#define arrived true
+#elif defined(ASIDE_TWICE)
+#define arrived (aside[me].entries[0].waits == 0)
+#else
+#define arrived (storing[aside[me].entries[0].slot] == 0)
+#endif
+
 #define InSpan 0
 #define Live   64
-#define Held   65
+#define Held   128
+#define Away   191
 #define Noted  192
-#define Allocated(s) (state[s] == Live || state[s] >= Noted)
+#define LiveOf(i)    (Live + ((i) < NUMBERED -> 1 + (i) : 0))
+#ifdef UNTAGGED
+#define AwayOf(i)    Away
+#else
+#define AwayOf(i)    ((i) < NUMBERED -> Held + 1 + (i) : Away)
+#endif
+#define Owns(i, s)   ((i) < NUMBERED && state[s] == LiveOf(i))
+#define Allocated(s) ((state[s] & Live) != 0)
+#define IsLive(s)    (Allocated(s) && state[s] < Held)
+#define Owned(s)     (IsLive(s) && state[s] != Live)
 
 byte state[S];
 
@@ -36,8 +65,17 @@ byte state[S];
 #define SPAN    1
 #define STASH   2
 #define CALLER  3
-#define HAND(i) (4 + (i))
+#define AWAY    4
+#define HAND(i) (5 + (i))
 byte owner[S];
+byte debt[S];
+
+/* what caches have aside, the oldest first; waits is the set of caches whose stores had not arrived, for ASIDE_TWICE */
+typedef Entry { bit slot; bit class; byte waits }
+typedef Slots { Entry entries[ASIDE]; byte count }
+Slots aside[P];
+byte storing[S]; /* set of the caches that have seen a block to be their own, and are to store */
+byte noting;     /* set of the blocks that are to be noted before their callers have them */
 
 /* the page's entry, and the class it names */
 bool inUse;
@@ -55,11 +93,18 @@ bool spare;
 byte taken, returned, cursor;
 byte stash;  /* the set of its slots */
 
-byte looking; /* frees between their look at the entry and their add */
+byte looking; /* frees between their look at the entry and their store or swap */
 byte calls, done;
 
 #define bitOf(s)  (1 << (s))
 #define count(m)  (((m) & 1) + ((m) >> 1))
+#if S == 1
+#define inSpan    (owner[0] == SPAN)
+#define all(a, v) a[0] = v
+#else
+#define inSpan    ((owner[0] == SPAN) + (owner[1] == SPAN))
+#define all(a, v) a[0] = v; a[1] = v
+#endif
 #define lock()    atomic { !locked -> locked = true }
 #define unlock()  locked = false
 #define spanFree  (S - (taken - returned))
@@ -68,7 +113,7 @@ byte calls, done;
 inline place() {
 	atomic {
 		held = false;
-		assert(spanFree == (owner[0] == SPAN) + (owner[1] == SPAN));
+		assert(spanFree == inSpan);
 		if
 		:: spanFree == 0 -> list = empty
 		:: spanFree == S -> list = nonempty; spare = true
@@ -83,24 +128,23 @@ inline heapFree() {
 	if
 	:: surplus ->
 		atomic {
-			assert(owner[0] == SPAN && owner[1] == SPAN && !known);
+			assert(inSpan == S && !known);
 			surplus = false; inUse = false;
-			owner[0] = NONE; owner[1] = NONE
+			all(owner, NONE)
 		}
 	:: else
 	fi
 }
 
 /* heapAlloc is the page heap's Alloc, if there are pages: the states are cleared, then the entry stored.
-   The record is not used anew under a free that is between its look and its add; see README.md. */
+   The record is not used anew under a free that is between its look and its store, swap or PassSlot; see README.md. */
 inline heapAlloc() {
 	atomic {
-		!inUse && !known && owner[0] == NONE && owner[1] == NONE && recordAtRest -> known = true; held = true;
-		owner[0] = SPAN; owner[1] = SPAN;
+		!inUse && !known && owner[0] == NONE && recordAtRest -> known = true; held = true;
+		all(owner, SPAN);
 		taken = 0; returned = 0; cursor = 0; list = noList; spare = false
 	}
-	state[0] = InSpan;
-	state[1] = InSpan;
+	all(state, InSpan);
 	atomic {
 		if
 		:: class = 0
@@ -152,10 +196,7 @@ inline Stash(slots) {
 	:: stash == 0 && count(slots) == 1 ->
 		atomic {
 			stash = slots;
-			if
-			:: slots == 1 -> owner[0] = STASH
-			:: else -> owner[1] = STASH
-			fi
+			owner[slots >> 1] = STASH
 		}
 		unlock()
 	:: unlock(); Return(slots) /* it may be full, of other spans' slots */
@@ -220,31 +261,84 @@ inline Take() {
 	od
 }
 
-/* NoteSlot makes the slot Noted, unless a free that came too late for the life before has ended this one. */
+/* NoteSlot makes the slot Noted, unless it was freed by who frees the block twice that lay there before. Whoever
+   allocated the block is in no cache any longer. */
 inline NoteSlot(x) {
 #ifdef NOTE_BY_STORE
-	atomic { assert(owner[x] == CALLER); state[x] = Noted }
+	atomic { assert(owner[x] == CALLER); state[x] = Noted; noting = noting & ~bitOf(x) }
 #else
 	atomic {
 		if
-		:: state[x] == Live -> assert(owner[x] == CALLER); state[x] = Noted
+#ifdef NOTED_OWNED
+		:: IsLive(x) ->
+#else
+		:: state[x] == Live ->
+#endif
+			assert(owner[x] == CALLER); state[x] = Noted
 		:: else
-		fi
+		fi;
+		noting = noting & ~bitOf(x)
 	}
 #endif
 }
 
+/* stored is the end of a store of this cache's to the slot x. */
+inline stored(x) {
+	storing[x] = storing[x] & ~bitOf(me);
+#ifdef ASIDE_TWICE
+	i = 0;
+	do
+	:: i < P * ASIDE ->
+		if
+		:: aside[i / ASIDE].entries[i % ASIDE].slot == x ->
+			aside[i / ASIDE].entries[i % ASIDE].waits = aside[i / ASIDE].entries[i % ASIDE].waits & ~bitOf(me)
+		:: else
+		fi;
+		i++
+	:: else -> break
+	od;
+	i = 0
+#endif
+}
+
+/* disown makes the block in the slot x nobody's, which is to be noted. If a swap came in between, the block is live all
+   the same. */
+inline disown(x) {
+	atomic {
+#ifndef NOTED_OWNED
+		if
+		:: owner[x] == CALLER
+		:: else -> assert(owner[x] == AWAY); debt[x]++
+		fi;
+		state[x] = Live; owner[x] = CALLER;
+#endif
+		noting = noting | bitOf(x);
+		stored(x)
+	}
+}
+
 inline Pop() {
+	s = mag >> 1;
 	if
-	:: mag & 1 -> s = 0
-	:: mag & 2 -> s = 1
+	:: mag == 3 -> s = 0
+	:: mag == 3 -> s = 1
+	:: mag != 3
 	fi;
 	mag = mag & ~bitOf(s);
-	atomic { assert(owner[s] == HAND(me) && inUse); state[s] = Live; owner[s] = CALLER }
+	atomic {
+		assert(owner[s] == HAND(me) && inUse); state[s] = LiveOf(me); owner[s] = CALLER;
+#ifdef NOTES
+		if
+		:: !(noting & bitOf(s)) -> noted = true; storing[s] = storing[s] | bitOf(me)
+		:: noted = false
+		fi
+#endif
+	}
 #ifdef NOTES
 	if
-	:: NoteSlot(s)
-	:: skip
+	:: noted && me < NUMBERED -> disown(s)
+	:: noted && me >= NUMBERED -> atomic { noting = noting | bitOf(s); stored(s) }
+	:: else
 	fi
 #endif
 }
@@ -266,114 +360,185 @@ inline Alloc() {
 	od
 }
 
-/* look reads the entry, and the state of the slot x; good tells whether it is allocated. */
+/* look reads the entry, and the state of the slot x; good tells whether it is allocated, mine whether it is the cache's
+   own, and goes to its magazine; was is the state if no cache owns the block. */
 inline look(x) {
-	good = false;
+	good = false; mine = false; was = 0;
 	atomic { looking++; seen = class; good = inUse }
 	if
 	:: good ->
 		atomic {
 			assert(Allocated(x) == (owner[x] == CALLER));
 			good = Allocated(x);
-			noted = (state[x] >= Noted)
+			was = (good && !Owned(x) -> state[x] : 0);
+			mine = Owns(me, x) && count(mag) < ROOM;
+			if
+			:: mine -> storing[x] = storing[x] | bitOf(me)
+			:: else
+			fi
 		}
 	:: else
 	fi
 }
 
-/* won is what must be true of who sees the state go from Live to Held, and of who does not. */
-inline ended(x) {
-	if
-	:: good -> assert(owner[x] == CALLER && inUse && class == seen); owner[x] = HAND(me)
-	:: else -> assert(owner[x] != CALLER || noted != (state[x] >= Noted))
-	fi
-}
-
-inline FreeSlot(x) {
-#ifdef FREE_BY_STORE
-	good = (state[x] == Live);
+/* Push frees the cache's own block. If another's swap came in between, this cache has the slot all the same. */
+inline Push(x) {
 	atomic {
-		if
-		:: good -> state[x] = Held
-		:: else
-		fi;
-		ended(x);
-		looking--
-	}
-#else
-	atomic { state[x] = state[x] + 1; good = (state[x] == Held); ended(x); looking-- }
-#endif
-}
-
-inline FreeNoted(x) {
-	atomic {
-		good = (state[x] >= Noted);
-		if
-		:: good -> state[x] = Held
-		:: else
-		fi;
-		ended(x);
-		looking--
-	}
-}
-
-inline Free(x) {
-	look(x);
-	if
-	:: !good -> atomic { looking-- }
-	:: good && !noted -> FreeSlot(x)
 #ifdef NOTES
-	:: good && noted -> FreeNoted(x)
+		assert(state[x] != Noted); /* or its note would stay */
 #endif
-	fi;
+		if
+		:: owner[x] == CALLER -> assert(inUse && class == seen)
+		:: else -> assert(owner[x] == AWAY); debt[x]++
+		fi;
+		state[x] = Held; owner[x] = HAND(me);
+		stored(x);
+		looking--
+	}
+	mag = mag | bitOf(x)
+}
+
+inline PutAside(x) {
+	aside[me].entries[aside[me].count].slot = x;
+	aside[me].entries[aside[me].count].class = seen;
+#ifdef ASIDE_TWICE
+	aside[me].entries[aside[me].count].waits = storing[x];
+#endif
+	aside[me].count++
+}
+
+/* PassSlot sets the slot aside that FreeSlot made Away, unless the block was freed by two. */
+inline PassSlot(x) {
+	atomic {
+		mine = false;
+		if
+#ifdef PASS_BY_STORE
+		:: true ->
+#else
+		:: state[x] == Away ->
+#endif
+			assert(owner[x] == AWAY); state[x] = AwayOf(me); PutAside(x)
+#ifndef PASS_BY_STORE
+		:: else -> assert(debt[x] > 0); debt[x]--
+#endif
+		fi;
+#ifndef SPAN_ENDS_PASSING
+		looking--
+#endif
+	}
+}
+
+/* FreeSlot sets the slot aside at once, or makes it Away, for PassSlot to set it aside. */
+inline FreeSlot(x) {
+#ifdef FREE_BY_STORE_OF_OTHERS
+	good = IsLive(x);
+#endif
+	atomic {
+#ifndef FREE_BY_STORE_OF_OTHERS
+		good = IsLive(x);
+#endif
+		mine = false;
+		if
+		:: good ->
+			assert(owner[x] == CALLER && inUse && class == seen);
+			owner[x] = AWAY;
+			if
+			:: state[x] = AwayOf(me); PutAside(x); looking--
+			:: was == 0 ->
+#ifdef SPAN_ENDS_PASSING
+				looking--;
+#endif
+				state[x] = Away; mine = true
+			fi
+		:: else -> assert(owner[x] != CALLER || state[x] >= Noted); looking--
+		fi
+	}
 	if
-	:: good && count(mag) < ROOM -> mag = mag | bitOf(x)
-	:: good && count(mag) == ROOM -> slots = mag; mag = bitOf(x); Stash(slots)
+	:: mine -> PassSlot(x)
 	:: else
 	fi
 }
 
-/* FreeBatch frees both slots, x first, by one add: FreeSlots. */
-inline FreeBatch(x, y) {
-	look(x);
-	if
-	:: good && !noted ->
-		atomic { looking-- }
-		look(y);
+/* FreeExactly frees a block that no cache owns. Nobody stores to its state, so nothing has to wait. */
+inline FreeExactly(x) {
+	atomic {
+		good = (state[x] == was);
 		if
-		:: good && !noted ->
-			atomic {
-				state[x] = state[x] + 1;
-				state[y] = state[y] + 1;
-				wonY = (state[y] == Held);
-				good = wonY;
-				ended(y);
-				good = (state[x] == Held);
-				ended(x);
-				looking--
-			}
-			if
-			:: good -> mag = mag | bitOf(x)
-			:: else
-			fi;
-			if
-			:: good && wonY -> mag = mag | bitOf(y)
-			:: !good && wonY ->
-#ifdef GROUP_KEEPS
-				skip
-#else
-				atomic { assert(owner[y] == HAND(me)); state[y] = Live; owner[y] = CALLER }
-#endif
-			:: !wonY
-			fi
-		:: else -> atomic { looking-- }
-		fi
-	:: else -> atomic { looking-- }
+		:: good -> assert(owner[x] == CALLER && inUse && class == seen); state[x] = Held; owner[x] = HAND(me)
+		:: else
+		fi;
+		looking--
+	}
+	if
+	:: good -> makeRoom(); mag = mag | bitOf(x)
+	:: else
 	fi
 }
 
-/* trim gives back what the magazine has, and the span. */
+/* makeRoom gives what the magazine has to the central if it is full. */
+inline makeRoom() {
+	if
+	:: count(mag) == ROOM -> slots = mag; mag = 0; Stash(slots)
+	:: else
+	fi
+}
+
+/* Settle puts the slot that waits for the longest time on the magazine, unless it is found to be freed by two. */
+inline Settle() {
+	atomic {
+		arrived -> x = aside[me].entries[0].slot;
+#ifdef NO_LOOK_AT_ENTRY
+		good = true
+#else
+		good = (inUse && class == aside[me].entries[0].class)
+#endif
+	}
+#ifndef NO_LOOK_AT_SETTLE
+	atomic { good = (good && state[x] == AwayOf(me)) }
+#endif
+	atomic {
+		if
+		:: good ->
+			assert(owner[x] == AWAY && inUse && class == aside[me].entries[0].class);
+			state[x] = Held; owner[x] = HAND(me)
+		:: else -> assert(debt[x] > 0); debt[x]--
+		fi;
+		aside[me].count--;
+		i = 0;
+		do
+		:: i < aside[me].count ->
+			aside[me].entries[i].slot = aside[me].entries[i + 1].slot;
+			aside[me].entries[i].class = aside[me].entries[i + 1].class;
+			aside[me].entries[i].waits = aside[me].entries[i + 1].waits;
+			i++
+		:: else -> break
+		od;
+		aside[me].entries[i].slot = 0; aside[me].entries[i].class = 0; aside[me].entries[i].waits = 0;
+		i = 0
+	}
+	if
+	:: good -> makeRoom(); mag = mag | bitOf(x)
+	:: else
+	fi
+}
+
+inline Free() {
+	any(x);
+	look(x);
+	if
+	:: !good -> atomic { looking-- }
+	:: good && mine -> Push(x)
+	:: good && !mine && was < Noted -> FreeSlot(x)
+	:: good && !mine && was != 0 -> FreeExactly(x)
+	fi
+}
+
+/* trim gives back what waits, what the magazine has, and the span. */
 inline trim() {
+	do
+	:: aside[me].count > 0 -> Settle()
+	:: aside[me].count == 0 -> break
+	od;
 	if
 	:: mag != 0 -> slots = mag; mag = 0; Return(slots)
 	:: else
@@ -413,27 +578,36 @@ inline Drain() {
 inline any(x) {
 	if
 	:: x = 0
+#if S > 1
 	:: x = 1
+#endif
 	fi
 }
 
 proctype Owner(byte me) {
-	byte mag, slots, s, x, y, i, tmp;
-	bool holds, surplus, refused, good, wonY, noted;
+	byte mag, slots, s, x, i, tmp;
+	byte was;
+	bool holds, surplus, refused, good, mine;
+#ifdef NOTES
+	bool noted;
+#endif
 	bit seen;
 	do
 	:: atomic { calls < CALLS -> calls++ }
 		if
 		:: Alloc()
-		:: any(x); Free(x)
-#if ROOM > 1
-		:: mag == 0 -> any(x); y = 1 - x; FreeBatch(x, y)
-#else
+		:: aside[me].count < ASIDE -> Free()
+		:: aside[me].count > 0 -> Settle()
+		:: true -> trim()
+#if ROOM == 1
 		:: Drain()
 #endif
-		:: trim()
 		fi
-	:: break
+#ifdef NOTES
+	:: noting & 1 -> NoteSlot(0)
+	:: noting & 2 -> NoteSlot(1)
+#endif
+	:: noting == 0 -> break
 	od;
 	trim();
 	atomic { done++ }
@@ -454,8 +628,14 @@ init {
 	Drain();
 	assert(stash == 0 && !held && !locked);
 	assert(inUse == known);
-	assert(!inUse || owner[0] == SPAN && state[0] < Live || owner[0] == CALLER && Allocated(0));
-	assert(!inUse || owner[1] == SPAN && state[1] < Live || owner[1] == CALLER && Allocated(1));
-	assert(!inUse || spanFree == (owner[0] == SPAN) + (owner[1] == SPAN));
+	i = 0;
+	do
+	:: i < S ->
+		assert(debt[i] == 0);
+		assert(!inUse || owner[i] == SPAN && state[i] < Live || owner[i] == CALLER && Allocated(i));
+		i++
+	:: i == S -> break
+	od;
+	assert(!inUse || spanFree == inSpan);
 	assert(!inUse || list == (spanFree == 0 -> empty : nonempty))
 }

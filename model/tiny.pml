@@ -30,7 +30,7 @@ beside it.
 
 #define InSpan 0
 #define Live   64
-#define Held   65
+#define Held   128
 #define grain(b) (1 << (6 * (b))) /* of blocks at the offsets 0 and 12 */
 
 byte first = Held, allocated, freed, closed; /* the word's bytes */
@@ -42,11 +42,11 @@ bool others;  /* its span has ended, and its word is the states of four slots of
 byte looking; /* frees between their look at the entry and their compare-and-swap */
 byte done;
 
-/* end is what FreeTiny's and CloseTiny's caller does who owns the slot: FreeSlot, or a store of Held. */
+/* end is what FreeTiny's and CloseTiny's caller does who owns the slot: FreeExactly, from Live to Held, or a store of Held. */
 inline end() {
 	atomic { assert(!ended && blocks == 0 && closed == 1); ended = true }
 	if
-	:: atomic { assert(first == Live); first++; assert(first == Held) }
+	:: atomic { assert(first == Live); first = Held }
 	:: first = Held
 	fi;
 	back = true

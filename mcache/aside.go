@@ -1,0 +1,126 @@
+package mcache
+
+import (
+	"time"
+
+	"github.com/spanheap/spanheap/mheap"
+)
+
+// Blocks that this cache freed and did not allocate are set aside, Away, before their slots are used again. Their own
+// cache frees by a plain store. Were it freeing one of them too, at the same moment, the store might still be on its
+// way: the slot would be the own cache's, and must not be handed out here. So a slot waits until half as many others were
+// set aside as there is room for, which takes many times as long as any store; then its state tells whose it is.
+
+// aside is the slots that wait, the oldest first.
+type aside struct {
+	count uintptr
+	room  uintptr // how many more there may be; 0 in a cache that is nobody's
+	bytes uintptr // what was asked for of their blocks
+	slots [asideSlots]asideSlot
+	of    [256]uint8 // how many there are, by span class
+}
+
+// asideSlot is the slot of a block of n bytes.
+type asideSlot struct {
+	addr, state uintptr
+	n           uint32
+	class       mheap.SpanClass
+}
+
+const (
+	asideSlots = 128
+	asideBytes = 256 << 10 // with so many bytes aside no more are
+)
+
+// longestStore is longer than any store takes from its instruction to where others see it.
+const longestStore = time.Microsecond
+
+// HasRoomAside tells whether a slot can be put aside.
+//
+//go:nosplit
+func (c *Cache) HasRoomAside() bool { return c.aside.room != 0 }
+
+// FreeAside frees the block at the state, which was seen live, for PutAside, and tells whether it was live still.
+//
+//go:nosplit
+func (c *Cache) FreeAside(state uintptr) bool { return mheap.FreeSlot(state, c.away) }
+
+// PutAside keeps the slot, as FreeAside left it, of a block of n bytes until it can be used; there is room.
+//
+//go:nosplit
+func (c *Cache) PutAside(class mheap.SpanClass, addr, state, n uintptr) {
+	a := &c.aside
+	s := &a.slots[a.count%asideSlots]
+	s.addr, s.state, s.n, s.class = addr, state, uint32(n), class
+	a.count++
+	a.of[class]++
+	a.room--
+	if a.bytes += n; a.bytes > asideBytes {
+		a.room = 0
+	}
+	c.bins[class].requested -= n
+}
+
+// settleHalf puts the older half of the slots that wait in c, which the caller leaves, on their magazines. Where one is
+// full its class's next ones go to the central, and those behind them wait on.
+func (s *Set) settleHalf(own, c *Cache) {
+	var run [maxFill]mheap.Slot
+	n, class := s.settle(c, c.aside.count/2, &run)
+	s.leave(own, c)
+	if n > 0 {
+		s.centrals[class].Stash(run[:n])
+	}
+}
+
+// settle takes up to most slots out of c, the caller's, that have waited. What no magazine has room for is in run, n slots
+// of one class.
+func (s *Set) settle(c *Cache, most uintptr, run *[maxFill]mheap.Slot) (n int, class mheap.SpanClass) {
+	a := &c.aside
+	settled := uintptr(0)
+	for ; settled < most; settled++ {
+		x := &a.slots[settled]
+		room := c.HasRoom(x.class)
+		if !room && n > 0 && (x.class != class || n == len(run)) {
+			break
+		}
+		a.bytes -= uintptr(x.n)
+		a.of[x.class]--
+		switch slot := (mheap.Slot{Addr: x.addr, State: x.state}); {
+		case !mheap.Settle(slot, x.class, c.away):
+			c.bins[x.class].requested += uintptr(x.n)
+			s.noteDoubleFree(x.addr)
+		case room:
+			c.put(x.class, slot)
+		default:
+			run[n] = slot
+			n, class = n+1, x.class
+		}
+	}
+	a.count = uintptr(copy(a.slots[:], a.slots[settled:a.count]))
+	a.room = asideSlots - a.count
+	return n, class
+}
+
+// flushAside gives all slots that wait in c, the caller's, to their centrals.
+func (s *Set) flushAside(c *Cache) {
+	if c.aside.count > 0 {
+		awaitStores()
+	}
+	for c.aside.count > 0 {
+		var run [maxFill]mheap.Slot
+		if n, class := s.settle(c, c.aside.count, &run); n > 0 {
+			s.centrals[class].Return(run[:n])
+		}
+	}
+}
+
+// awaitStores returns when stores that had begun are seen. Where the clock stands, as in a bubble of testing/synctest, so
+// many looks at it take as long.
+func awaitStores() {
+	begin := clock()
+	for look := 0; look < 256 && clock()-begin < longestStore; look++ {
+	}
+}
+
+// waiting is how many slots of the class wait; others than the owner may ask.
+func (c *Cache) waiting(class mheap.SpanClass) uintptr { return uintptr(c.aside.of[class]) }

@@ -1,0 +1,142 @@
+package mcache_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/spanheap/spanheap/mcache"
+	"github.com/spanheap/spanheap/mheap"
+	"github.com/stretchr/testify/require"
+)
+
+// leased returns a cache of the test's own.
+func (r *rig) leased() *mcache.Cache {
+	r.t.Helper()
+	c, err := r.Lease()
+	require.NoError(r.t, err)
+	return c
+}
+
+// by allocates a block in the cache.
+func (r *rig) by(c *mcache.Cache, n uintptr) block {
+	r.t.Helper()
+	b := block{n: n, class: noscan(n)}
+	var err error
+	if b.addr = c.Pop(b.class, n); b.addr == 0 {
+		b.addr, _, err = r.Alloc(c, b.class, n)
+		require.NoError(r.t, err)
+	}
+	return b
+}
+
+func stateOf(b block) uintptr {
+	state, _ := mheap.EntryOf(b.addr).Slot(b.addr)
+	return state
+}
+
+// A block is freed by its own cache, which saw it live, and by another before the own cache's store. Wherever the slot
+// is by the time that the other settles what it set aside, the slot is had once, and the block is found out.
+func TestABlockThatTwoFreeIsFoundOut(t *testing.T) {
+	for name, c := range map[string]struct {
+		meanwhile func(r *rig, own *mcache.Cache, b block)
+		live      bool // what lies there now
+	}{
+		"the own cache has it":           {func(*rig, *mcache.Cache, block) {}, false},
+		"the own cache handed it out":    {func(r *rig, own *mcache.Cache, b block) { require.Equal(r.t, b, r.by(own, b.n)) }, true},
+		"the span has it, and has ended": {func(r *rig, own *mcache.Cache, _ block) { r.Return(own); r.Drain() }, false},
+		"a third cache freed it, and has it aside": {func(r *rig, own *mcache.Cache, b block) {
+			require.Equal(r.t, b, r.by(own, b.n))
+			third := r.leased()
+			require.True(r.t, third.FreeAside(stateOf(b)))
+			third.PutAside(b.class, b.addr, stateOf(b), b.n)
+		}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			own, other := r.leased(), r.leased()
+			b := r.by(own, 100)
+			state := stateOf(b)
+			require.True(t, own.Owns(mheap.SlotState(state)))
+			require.False(t, other.Owns(mheap.SlotState(state)))
+			require.True(t, other.FreeAside(state))
+			require.False(t, other.FreeAside(state), "of those who do not own it one frees it")
+			other.PutAside(b.class, b.addr, state, b.n)
+			own.Push(b.class, b.addr, state, b.n)
+			c.meanwhile(r, own, b)
+			require.False(t, r.HasUntold())
+
+			r.Return(other)
+			require.EqualValues(t, 1, r.DoubleFrees())
+			require.Equal(t, b.addr, r.Untold())
+			require.Zero(t, r.Untold(), "it is told once")
+			var live []block
+			if c.live {
+				live = []block{b}
+			}
+			r.verify(live)
+		})
+	}
+}
+
+// What a cache frees and does not own waits until half as many others were freed as there is room for, and is used then.
+func TestSlotsSetAsideAreUsedWhenTheyHaveWaited(t *testing.T) {
+	r := newRig(t)
+	own, other := r.leased(), r.leased()
+	var blocks []block
+	for range 3 * mcache.AsideSlots {
+		blocks = append(blocks, r.by(own, 64))
+	}
+	waits := func(b block) bool { return mheap.SlotState(stateOf(b)) == mheap.AwayOf(2) }
+	for i, b := range blocks {
+		if state := stateOf(b); other.HasRoomAside() {
+			require.True(t, other.FreeAside(state))
+			other.PutAside(b.class, b.addr, state, b.n)
+		} else {
+			require.True(t, mheap.FreeSlot(state, mheap.Away))
+			r.Free(other, b.class, b.addr, state, b.n, true)
+		}
+		for k := max(0, i-mcache.AsideSlots/2+1); k <= i; k++ {
+			require.True(t, waits(blocks[k]), "%d of %d", k, i)
+		}
+		if i >= mcache.AsideSlots {
+			require.False(t, waits(blocks[i-mcache.AsideSlots]))
+		}
+	}
+	r.verify(nil)
+	require.Zero(t, r.DoubleFrees())
+	r.Return(other)
+	r.Return(own)
+	r.requireEmpty()
+}
+
+// Caches beyond those that have a number own nothing, and free by the swap.
+func TestCachesWithoutANumberOwnNothing(t *testing.T) {
+	r := newRig(t)
+	procs(t, 3)
+	for range mheap.MaxOwner - 3 {
+		b := r.by(r.leased(), 64)
+		require.True(t, mheap.Owned(mheap.SlotState(stateOf(b))))
+	}
+	last := r.leased()
+	require.True(t, mheap.Owned(mheap.SlotState(stateOf(r.mustAlloc(noscan(64), 64)))), "the Ps have some left")
+	b := r.by(last, 64)
+	require.Equal(t, mheap.Live, mheap.SlotState(stateOf(b)))
+	require.False(t, last.Owns(mheap.Live))
+	require.True(t, last.FreeAside(stateOf(b)))
+	last.PutAside(b.class, b.addr, stateOf(b), b.n)
+	r.Return(last)
+	require.Zero(t, r.DoubleFrees())
+}
+
+// Where the clock stands, as it does in a bubble of testing/synctest, what waits is given back all the same.
+func TestSlotsAsideAreGivenBackWhereTheClockStands(t *testing.T) {
+	t.Cleanup(mcache.SetClock(func() time.Duration { return 0 }))
+	r := newRig(t)
+	own, other := r.leased(), r.leased()
+	b := r.by(own, 64)
+	require.True(t, other.FreeAside(stateOf(b)))
+	other.PutAside(b.class, b.addr, stateOf(b), b.n)
+	r.Return(other)
+	r.Return(own)
+	r.requireEmpty()
+}
