@@ -1,6 +1,7 @@
 package mcache_test
 
 import (
+	"runtime"
 	"testing"
 	"time"
 
@@ -113,7 +114,7 @@ func TestSlotsSetAsideAreUsedWhenTheyHaveWaited(t *testing.T) {
 func TestCachesWithoutANumberOwnNothing(t *testing.T) {
 	r := newRig(t)
 	procs(t, 3)
-	for range mheap.MaxOwner - 3 {
+	for range mheap.MaxOwner - runtime.GOMAXPROCS(0) {
 		b := r.by(r.leased(), 64)
 		require.True(t, mheap.Owned(mheap.SlotState(stateOf(b))))
 	}

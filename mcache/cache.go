@@ -34,6 +34,7 @@ type Cache struct {
 	large  largeSlots
 
 	trimmed [mheap.NumSpanClasses]uintptr // the bins' allocs when they were last looked at by trim
+	dry     [mheap.NumSpanClasses]bool    // whose magazine was found empty since
 }
 
 // noState is the state of no slot.

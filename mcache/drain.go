@@ -51,12 +51,14 @@ func (s *Set) watch() {
 }
 
 const (
-	leastGrowth = 128 << 10
-	growthShare = 64
+	leastGrowth = 64 << 10
+	growthShare = 128
+	keptShare   = 4
 )
 
-// trim gives back what the magazines of the caller's cache hold of classes that it has not allocated from since it was
-// trimmed before.
+// trim gives back what the magazines of the caller's cache have too much of: of classes that it has not allocated from
+// since it was trimmed before, all; of those whose magazine never ran empty meanwhile, all but one in keptShare. So what
+// lies in a cache follows what is wanted of it, as by TCMalloc's low-water marks.
 func (s *Set) trim() {
 	var run [maxFill]mheap.Slot
 	for class := mheap.LargeNoscan + 1; int(class) < mheap.NumSpanClasses; {
@@ -66,20 +68,28 @@ func (s *Set) trim() {
 			return
 		}
 		b := &c.bins[class]
-		slots, span := uintptr(0), (*mheap.Span)(nil)
-		if b.allocs == c.trimmed[class] {
-			slots = min((b.top-b.base)/slotSize, maxFill)
-			b.top -= slots * slotSize
-			copy(run[:], slotsAt(b.top, slots))
+		slots, span, more := (b.top-b.base)/slotSize, (*mheap.Span)(nil), false
+		switch {
+		case b.allocs == c.trimmed[class]:
 			span, b.span = b.span, nil
+			more = slots > maxFill
+		case c.dry[class]:
+			slots = 0
+		default:
+			slots -= (slots + keptShare - 1) / keptShare
 		}
-		c.trimmed[class] = b.allocs
+		slots = min(slots, maxFill)
+		b.top -= slots * slotSize
+		copy(run[:], slotsAt(b.top, slots))
+		if !more {
+			c.trimmed[class], c.dry[class] = b.allocs, false
+		}
 		s.Leave(c)
 		if slots > 0 {
 			s.centrals[class].Return(run[:slots])
 		}
 		s.putBack(class, span)
-		if slots < maxFill {
+		if !more {
 			class++
 		}
 	}

@@ -30,6 +30,9 @@ type Hoard struct {
 // Empty tells whether the cache holds nothing.
 func (h Hoard) Empty() bool { return h.Slots == 0 && h.Spans == 0 && h.LargeBytes == 0 && !h.Tiny }
 
+// Swept is how many bytes the heap had committed when somebody looked last for what lies idle.
+func (s *Set) Swept() uint64 { return s.swept.Load() }
+
 // Hoards returns what each owner's cache holds. Nobody may use the set meanwhile.
 func (s *Set) Hoards() (hoards []Hoard) {
 	s.mu.Lock()

@@ -46,6 +46,39 @@ func TestRestEmptiesWhatIsIdle(t *testing.T) {
 }
 
 // A parked cache is empty, serves its owner again when he comes, and tells that he did.
+// While a heap grows, a magazine that is in use but never runs empty gives back most of what it holds, again and again;
+// one that ran empty keeps it.
+func TestAHeapThatGrowsTakesWhatMagazinesHoldTooMuch(t *testing.T) {
+	procs(t, 1)
+	class := noscan(256)
+	r := newRig(t)
+	r.swing(class, 60)
+	held := r.Usage(class).InCaches
+	var live []block
+	grow := func() {
+		for swept := r.Swept(); r.Swept() == swept; {
+			live = append(live, r.mustAlloc(noscan(4096), 4096))
+		}
+	}
+	grow()
+	for range 5 {
+		r.swing(class, int(held)+1)
+		held = r.Usage(class).InCaches
+		grow()
+		require.Equal(t, held, r.Usage(class).InCaches)
+	}
+	for range 5 {
+		r.mustFree(r.mustAlloc(class, 256))
+		grow()
+	}
+	require.Less(t, r.Usage(class).InCaches, held/10)
+	r.verify(live)
+	for _, b := range live {
+		r.mustFree(b)
+	}
+	r.requireEmpty()
+}
+
 func TestParkedCachesComeBack(t *testing.T) {
 	procs(t, 4)
 	r := newRig(t)

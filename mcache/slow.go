@@ -64,6 +64,7 @@ func (s *Set) Alloc(own *Cache, class mheap.SpanClass, n uintptr) (addr, rate ui
 			}
 		}
 		if b.top == b.base {
+			c.dry[class] = true
 			b.fill()
 		}
 		p := c.Pop(class, n)
