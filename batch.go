@@ -77,44 +77,73 @@ func (h *Heap) FreeBatch(bs [][]byte) {
 // pushRun frees the blocks that head bs as long as they are live and of the class, lie in one arena, have the same
 // capacity, and find room.
 func (h *Heap) pushRun(c *mcache.Cache, class mheap.SpanClass, bs [][]byte) (freed int) {
-	first, n := addressOf(bs[0]), uintptr(cap(bs[0]))
-	a := h.key.ArenaOf(first)
+	a := h.key.ArenaOf(addressOf(bs[0]))
 	if a == nil {
 		return 0
 	}
-	slots, pushed := c.Room(class), 0
-	find := mheap.FinderOf(class)
-	for _, b := range bs {
-		p := addressOf(b)
-		if uintptr(cap(b)) != n || (p^first)>>arena.Shift != 0 {
-			break
+	run := freeRun{a, mheap.FinderOf(class), addressOf(bs[0]), uintptr(cap(bs[0]))}
+	for {
+		own := run.own(c, c.Room(class), bs[freed:])
+		c.PushRun(class, own, uintptr(own)*run.bytes)
+		freed += own
+		others := run.others(c, class, bs[freed:])
+		freed += others
+		if own+others == 0 {
+			return freed
 		}
-		state := find.LiveSlot(a.Entry(p), p)
-		if state == 0 {
-			break
-		}
-		if c.Owns(mheap.SlotState(state)) {
-			if pushed == len(slots) {
-				break
-			}
-			raceFree(p, n)
-			mheap.SetSlotState(state, mheap.Held)
-			slots[pushed] = mheap.Slot{Addr: p, State: state}
-			pushed++
-		} else {
-			if !c.HasRoomAside() {
-				break
-			}
-			raceFree(p, n)
-			if !c.FreeAside(state) {
-				break
-			}
-			c.PutAside(class, p, state, n)
-		}
-		freed++
 	}
-	c.PushRun(class, pushed, uintptr(pushed)*n)
-	return freed
+}
+
+// freeRun is what the blocks have in common that a batch frees while pinned.
+type freeRun struct {
+	arena *mheap.Arena
+	find  mheap.Finder
+	first uintptr // the address of the first
+	bytes uintptr // of each
+}
+
+// own frees the blocks that head bs as long as c owns them and there is room for their slots, which it puts there. It tells
+// how many. Like Free it is not split.
+//
+//go:noinline
+//go:nosplit
+func (r *freeRun) own(c *mcache.Cache, room []mheap.Slot, bs [][]byte) int {
+	bs = bs[:min(len(bs), len(room))]
+	a, find, first, n := r.arena, r.find, r.first, r.bytes
+	for i := range bs {
+		p := addressOf(bs[i])
+		if uintptr(cap(bs[i])) != n || (p^first)>>arena.Shift != 0 {
+			return i
+		}
+		state := find.Slot(a.Entry(p), p)
+		if state == 0 || !c.Owns(mheap.SlotState(state)) {
+			return i
+		}
+		raceFree(p, n)
+		mheap.SetSlotState(state, mheap.Held)
+		room[i] = mheap.Slot{Addr: p, State: state}
+	}
+	return len(bs)
+}
+
+// others frees the blocks that head bs as long as c does not own them and there is room aside. It tells how many.
+func (r *freeRun) others(c *mcache.Cache, class mheap.SpanClass, bs [][]byte) int {
+	for i, b := range bs {
+		p := addressOf(b)
+		if uintptr(cap(b)) != r.bytes || (p^r.first)>>arena.Shift != 0 || !c.HasRoomAside() {
+			return i
+		}
+		state := r.find.Slot(r.arena.Entry(p), p)
+		if state == 0 || c.Owns(mheap.SlotState(state)) || !mheap.IsLive(mheap.SlotState(state)) {
+			return i
+		}
+		raceFree(p, r.bytes)
+		if !c.FreeAside(state) {
+			return i
+		}
+		c.PutAside(class, p, state, r.bytes)
+	}
+	return len(bs)
 }
 
 // freeOne frees the block that stands at place i of a batch.

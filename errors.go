@@ -105,8 +105,8 @@ type MisuseError struct {
 	Index int // FreeBatch: the block's place in the batch
 
 	// DoubleFree: two goroutines freed the block at Addr at one moment, so that neither was told. The heap found out
-	// later, and this call, which may be right, is the first that can tell: of a free, which was done, or of an
-	// allocation, which was not.
+	// later, and this call, which may be right, is the first that can tell: a free of whatever kind or a Release, which
+	// was done, or an allocation, or a Realloc that wants another slot, which was not.
 	FoundLater bool
 
 	// The span that holds the address, where there is one.

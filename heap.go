@@ -230,7 +230,7 @@ func (h *Heap) Close() error {
 // what there is of it, and returns how many bytes it gave: more than n by what it does not cut, stretches of
 // 64 KiB and physical pages. When the free pages do not make up n bytes, the free slots in the caches are
 // collected first, and when these do not, pages under free slots between live blocks go as well. A closed heap
-// has none.
+// has none. Like all calls it may panic with a *MisuseError of FoundLater.
 func (h *Heap) Release(n int) int {
 	if n <= 0 || !h.readable() {
 		return 0
@@ -239,11 +239,12 @@ func (h *Heap) Release(n int) int {
 	if u := h.pages.Usage(); u.FreePages < uint64(n) {
 		h.emptyQuarantine("Release")
 		h.caches.Drain()
-		h.tellOfDoubleFree()
 	}
 	h.shutGuards()
 	released := uint64(h.pages.Release(uintptr(n)))
-	return int(released + h.hollow(uint64(n)-min(released, uint64(n))))
+	released += h.hollow(uint64(n) - min(released, uint64(n)))
+	h.tellOfDoubleFree()
+	return int(released)
 }
 
 // heapOf returns the heap that holds address p, or nil.

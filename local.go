@@ -160,7 +160,7 @@ func (l *Local) Free(b []byte) {
 					l.use.end()
 					return
 				} else if mheap.IsLive(s) {
-					l.freeAside(class, p, state, n)
+					l.freeOtherwise(class, p, state, n)
 					return
 				}
 			}
@@ -178,8 +178,8 @@ func (l *Local) freeElsewhere(b []byte) {
 	}
 }
 
-// freeAside gives back the block at p, whose state was seen Live, where the Local does not own it or has no room.
-func (l *Local) freeAside(class mheap.SpanClass, p, state, n uintptr) {
+// freeOtherwise gives back the block at p, whose state was seen Live, where the Local does not own it or has no room.
+func (l *Local) freeOtherwise(class mheap.SpanClass, p, state, n uintptr) {
 	raceFree(p, n)
 	l.use.begin()
 	c, freed := l.cache, true

@@ -150,7 +150,7 @@ func (e Entry) LiveSlot(class SpanClass, p uintptr) uintptr {
 	return 0
 }
 
-// Finder finds slots of one class: what LiveSlot does for each address, it does with what the class has at hand.
+// Finder finds slots of one class, with what it needs of the class at hand.
 type Finder struct {
 	class SpanClass
 	magic uint64
@@ -159,15 +159,16 @@ type Finder struct {
 // FinderOf returns what finds the slots of the class, one of small slots of their own.
 func FinderOf(class SpanClass) Finder { return Finder{class, magics[class]} }
 
-// LiveSlot is Entry.LiveSlot.
-func (f Finder) LiveSlot(e Entry, p uintptr) uintptr {
+// Slot returns the address of the state of the slot that begins at p, or 0 unless the page's entry is e and of a span of
+// the class that has one there.
+//
+//go:nosplit
+func (f Finder) Slot(e Entry, p uintptr) uintptr {
 	product := uint64(e.Offset(p)) * f.magic
-	if e.Class() == f.class && uint32(product) < uint32(f.magic) {
-		if state := uintptr(e>>16) + uintptr(product>>32); IsLive(*byteAt(state)) {
-			return state
-		}
+	if e.Class() != f.class || uint32(product) >= uint32(f.magic) {
+		return 0
 	}
-	return 0
+	return uintptr(e>>16) + uintptr(product>>32)
 }
 
 // States returns the address of the states of the page's span, which is in use: for a large object, of
