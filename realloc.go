@@ -82,9 +82,12 @@ func (h *Heap) moveSmall(b []byte, n int) []byte {
 		return nil
 	}
 	c := h.caches.Visit(mcache.Here())
-	if a := h.key.ArenaOf(p); a != nil && c.HasRoom(from) {
-		if state := a.Entry(p).LiveSlot(from, p); state != 0 && c.Owns(mheap.SlotState(state)) {
-			if q := c.Pop(to, uintptr(n)); q != 0 {
+	if found := h.key.Find(p); found.Own(p) && c.HasRoom(from) {
+		e := found.Arena().Entry(p)
+		if spot := e.Spot(from, p); e.Class() == from && spot.First(from) {
+			state, q := e.StateOf(spot), c.Next(to)
+			if c.Owns(mheap.SlotState(state)) && q != 0 && c.Covers(uintptr(n)) {
+				c.Take(to, uintptr(n))
 				raceAlloc(q, uintptr(n))
 				moved := smallBytesAt(q, n)
 				raceFree(p, was)
