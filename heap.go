@@ -53,7 +53,7 @@ type Options struct {
 	Limit int64
 
 	// SoftLimit is how much the heap may have backed before it squeezes itself: whenever it grows beyond, by
-	// steps of a 64th of what is backed, it gives back what lies free or idle in caches. What becomes free
+	// steps of a 128th of what is backed, it gives back what lies free or idle in caches. What becomes free
 	// later, above the soft limit, goes within about a second, however long Scavenge would leave it, unless
 	// that is Never. Nothing is refused. 0, the default, or less is 7/8 of
 	// the limit, if there is one; more than the limit counts as the limit.
