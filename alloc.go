@@ -191,19 +191,19 @@ func (h *Heap) allocSmall(class mheap.SpanClass, n uintptr) (uintptr, error) {
 	if p := h.pop(class, n); p != 0 {
 		return p, nil
 	}
-	return h.obtain(n, func() (p, rate uintptr, err error) { return h.caches.Alloc(nil, class, n) })
+	return h.obtain(nil, n, func() (p, rate uintptr, err error) { return h.caches.Alloc(nil, class, n) })
 }
 
 func (h *Heap) allocTiny(n uintptr) (uintptr, error) {
 	if p := h.popTiny(n); p != 0 {
 		return p, nil
 	}
-	return h.obtain(n, func() (p, rate uintptr, err error) { return h.caches.AllocTiny(nil, n) })
+	return h.obtain(nil, n, func() (p, rate uintptr, err error) { return h.caches.AllocTiny(nil, n) })
 }
 
 // allocLarge returns the address of an object that has a span of its own, at a multiple of align.
 func (h *Heap) allocLarge(n, align uintptr, noscan, zero bool) (uintptr, error) {
-	return h.obtain(n, func() (p, rate uintptr, err error) {
+	return h.obtain(nil, n, func() (p, rate uintptr, err error) {
 		span, fresh, rate, err := h.caches.AllocLarge(mheap.ClassOf(0, noscan), n, align)
 		if err != nil {
 			return 0, 0, err
@@ -236,16 +236,16 @@ func (h *Heap) insist(n uintptr, alloc func() (uintptr, error)) (uintptr, error)
 	return p, nil
 }
 
-// obtain is insist for an alloc that returns the address of a block of n bytes and the rate with which it is
-// to be sampled, or 0.
-func (h *Heap) obtain(n uintptr, alloc func() (p, rate uintptr, err error)) (uintptr, error) {
+// obtain is insist for an alloc that returns the address of a block of n bytes, of own, the caller's own cache, or for nil
+// its P's, and the rate with which it is to be sampled, or 0.
+func (h *Heap) obtain(own *mcache.Cache, n uintptr, alloc func() (p, rate uintptr, err error)) (uintptr, error) {
 	var rate uintptr
 	p, err := h.insist(n, func() (p uintptr, err error) {
 		p, rate, err = alloc()
 		return p, err
 	})
 	if err == nil && rate != 0 {
-		p = h.guard(p, n, rate)
+		p = h.guard(own, p, n, rate)
 		h.noteSample(p, n, rate)
 	}
 	if err == nil && h.caches.HasUntold() {

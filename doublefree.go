@@ -27,7 +27,7 @@ func (h *Heap) tellOfDoubleFree() {
 func (h *Heap) tellOfDoubleFreeBut(p, n uintptr) {
 	if err := h.untoldDoubleFree(); err != nil {
 		raceAlloc(p, n)
-		h.free("Free", p, n)
+		h.free(nil, "Free", p, n)
 		panic(err)
 	}
 }

@@ -55,7 +55,7 @@ func (h *Heap) Free(b []byte) {
 // freeBytes is Free of the block of n bytes at p where the fast path does not know what to do, or has no room.
 func (h *Heap) freeBytes(p, n uintptr) {
 	if n != 0 && !h.freeLarge(p, n) && !h.freeMakingRoom("Free", p, n, true) {
-		h.free("Free", p, n)
+		h.free(nil, "Free", p, n)
 	}
 }
 
@@ -187,8 +187,9 @@ func Free(b []byte) {
 	h.Free(b)
 }
 
-// free gives back the block at p, for which n bytes were asked.
-func (h *Heap) free(op string, p, n uintptr) {
+// free gives back the block at p, for which n bytes were asked: a small slot to own, the caller's own cache, or for nil its
+// P's.
+func (h *Heap) free(own *mcache.Cache, op string, p, n uintptr) {
 	e := h.liveBlock(op, p)
 	if h.checks != nil {
 		h.freeChecked(op, e, p)
@@ -199,33 +200,33 @@ func (h *Heap) free(op string, p, n uintptr) {
 	if class == mheap.Tiny {
 		n = min(n, usableSize(e, p))
 		raceFree(p, n)
-		if !h.caches.FreeTiny(nil, p, state, n) {
+		if !h.caches.FreeTiny(own, p, state, n) {
 			panic(misuse(op, DoubleFree, p))
 		}
 		return
 	}
-	h.freeSlot(op, e, p, state, min(n, blockBytes(e)))
+	h.freeSlot(own, op, e, p, state, min(n, blockBytes(e)))
 }
 
 // freeSlot gives back the slot at p, not a tiny one, whose state was seen allocated.
-func (h *Heap) freeSlot(op string, e mheap.Entry, p, state, n uintptr) {
+func (h *Heap) freeSlot(own *mcache.Cache, op string, e mheap.Entry, p, state, n uintptr) {
 	raceFree(p, n)
 	was, won := h.freeState(p, state)
 	if !won {
 		panic(misuse(op, DoubleFree, p))
 	}
-	h.takeBack(e, p, state, n, was)
+	h.takeBack(own, e, p, state, n, was)
 	h.tellOfDoubleFree()
 }
 
 // takeBack gives the slot at p, not a tiny one, of a block of n bytes, whose state was held, to where free slots are. was
 // is its state before.
-func (h *Heap) takeBack(e mheap.Entry, p, state, n uintptr, was uint8) {
+func (h *Heap) takeBack(own *mcache.Cache, e mheap.Entry, p, state, n uintptr, was uint8) {
 	switch class := e.Class(); {
 	case class == mheap.Guarded:
 		h.freeGuarded(p)
 	case !class.Large():
-		h.caches.Free(nil, class, p, state, n, mheap.Owned(was))
+		h.caches.Free(own, class, p, state, n, mheap.Owned(was))
 	case !h.keepLarge(e, p, n):
 		h.caches.FreeLarge(e.Span(), n)
 	}

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"github.com/spanheap/spanheap/internal/lockrank"
+	"github.com/spanheap/spanheap/mcache"
 	"github.com/spanheap/spanheap/mheap"
 )
 
@@ -84,8 +85,8 @@ func (g *guards) chosen(n, rate uintptr) bool {
 }
 
 // guard returns the address of a guarded block of n bytes in place of the block at p, which is sampled with the
-// rate, Live and the caller's; or p, if it is not to be guarded or cannot be.
-func (h *Heap) guard(p, n, rate uintptr) uintptr {
+// rate, Live and the caller's; or p, if it is not to be guarded or cannot be. The slot at p goes to own, as by free.
+func (h *Heap) guard(own *mcache.Cache, p, n, rate uintptr) uintptr {
 	if !h.guards.chosen(n, rate) {
 		return p
 	}
@@ -99,7 +100,7 @@ func (h *Heap) guard(p, n, rate uintptr) uintptr {
 	}
 	state, _ := e.Slot(p)
 	if was, won := h.freeState(p, state); won {
-		h.takeBack(e, p, state, n, was)
+		h.takeBack(own, e, p, state, n, was)
 	}
 	return guarded
 }

@@ -107,7 +107,7 @@ func (l *Local) allocBytes(n int, zero bool) ([]byte, error) {
 		}
 		return b, nil
 	}
-	p, err := h.obtain(size, func() (p, rate uintptr, err error) {
+	p, err := h.obtain(c, size, func() (p, rate uintptr, err error) {
 		l.use.begin()
 		defer l.use.end()
 		if n >= smallest {
@@ -169,12 +169,21 @@ func (l *Local) Free(b []byte) {
 	l.freeElsewhere(b)
 }
 
-// freeElsewhere is Free of a block that has no slot of its own, or is not of the heap, or is noted.
+// freeElsewhere is Free of a block that has no slot of its own, or is not of the heap, or is noted. The slot of a noted
+// one is the Local's as well: given to the P, and from there to others, it would lie among theirs.
 //
 //go:noinline
 func (l *Local) freeElsewhere(b []byte) {
-	if !l.freeTiny(addressOf(b), uintptr(cap(b))) {
+	p, n := addressOf(b), uintptr(cap(b))
+	switch {
+	case l.freeTiny(p, n):
+	case l.cache == nil || n-1 >= sizeclass.MaxSmall:
 		l.heap.Free(b)
+	default:
+		l.use.begin()
+		defer l.use.end()
+		l.heap.free(l.cache, "Free", p, n)
+		runtime.KeepAlive(l)
 	}
 }
 

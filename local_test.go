@@ -206,3 +206,22 @@ func TestALocalUsesItsTinyBlocksAgain(t *testing.T) {
 	require.NoError(t, l.Close())
 	closeEmpty(t, h)
 }
+
+// Sampled and guarded blocks leave their slots with the Local: with the P they would come to other goroutines, and lie
+// among theirs.
+func TestALocalKeepsItsSlots(t *testing.T) {
+	profileRate(t, 1)
+	for _, guard := range []int{-1, 1} {
+		h, err := spanheap.NewHeap(spanheap.Options{Scavenge: spanheap.Never(), Guard: guard})
+		require.NoError(t, err)
+		l := h.Local()
+		for _, n := range []int{5, 64, 1000} {
+			for range 100 {
+				l.Free(must(l.Alloc(n)))
+			}
+		}
+		require.NoError(t, l.Close())
+		require.Zero(t, h.Stats().CachedSlots, "guard %d", guard)
+		closeEmpty(t, h)
+	}
+}

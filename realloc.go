@@ -31,7 +31,7 @@ func (h *Heap) Realloc(b []byte, n int) ([]byte, error) {
 		return nil, fmt.Errorf("spanheap: %w: %d bytes", ErrSize, n)
 	}
 	if n == 0 {
-		h.free("Realloc", p, uintptr(cap(b)))
+		h.free(nil, "Realloc", p, uintptr(cap(b)))
 		return h.Alloc(0)
 	}
 	if h.checks != nil {
@@ -133,7 +133,7 @@ func (h *Heap) move(b []byte, e mheap.Entry, n uintptr) ([]byte, error) {
 	if was == mheap.Noted {
 		h.notes.end(p)
 	}
-	h.takeBack(e, p, state, asked, was)
+	h.takeBack(nil, e, p, state, asked, was)
 	return moved, nil
 }
 

@@ -65,7 +65,7 @@ func (h *Heap) carry(b []byte, span *mheap.Span, n uintptr, noted bool) ([]byte,
 	old := span.Bytes()
 	var to *mheap.Span
 	var zero bool
-	_, err := h.obtain(n, func() (p, rate uintptr, err error) {
+	_, err := h.obtain(nil, n, func() (p, rate uintptr, err error) {
 		if to, zero, rate, err = h.allocToGrow(span, n); err != nil {
 			return 0, 0, err
 		}

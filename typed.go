@@ -90,7 +90,7 @@ func freeTyped[T any](op string, p, n uintptr) {
 		h.liveBlock(op, p) // another may have freed it meanwhile
 		panic(misuse(op, SizeMismatch, p))
 	}
-	h.free(op, p, n)
+	h.free(nil, op, p, n)
 }
 
 // sizeOf returns how many bytes were asked for of the live block at p, whose page's entry is e; otherwise where the heap
