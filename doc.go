@@ -77,9 +77,9 @@
 // So what a P holds is bounded, whoever allocates and whoever frees. Caches of Ps that are idle or
 // that GOMAXPROCS took away, and all caches on Release, are emptied by others: who enters such a
 // cache finds an empty one in its place, and once the world has been stopped nobody is in it any
-// more. A heap that grows looks for what lies idle in caches, stashes and spare spans; above its soft limit it gives free
-// pages back too. The hard limit is kept by a count of what is backed, taken before each commit. A Local is a cache whose
-// owner is one goroutine, on whatever P.
+// more. A heap that grows takes what lies idle in caches, stashes and spare spans, and most of what a magazine had in
+// hand all the time; above its soft limit it gives free pages back too. The hard limit is kept by a count of what is
+// backed, taken before each commit. A Local is a cache whose owner is one goroutine, on whatever P.
 //
 // # The way back
 //

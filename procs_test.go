@@ -95,6 +95,7 @@ func cachedOf(classes []spanheap.ClassStats, sizes []uint64) (cached []uint64) {
 func TestReleaseEmptiesCachesOfVanishedProcs(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
 	h := newHeap(t)
+	h.Free(alloc(t, h, 16<<20)) // so that it need not grow, and look for what is idle
 	spread(t, h.AllocUninit, h.Free)
 	require.NotZero(t, h.Stats().CachedSlots)
 	runtime.GOMAXPROCS(1)
@@ -108,6 +109,7 @@ func TestReleaseEmptiesCachesOfVanishedProcs(t *testing.T) {
 func TestAllocationEmptiesCachesOfVanishedProcs(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
 	h := newHeap(t)
+	h.Free(alloc(t, h, 16<<20)) // so that it need not grow, and look for what is idle
 	sizes := spread(t, h.AllocUninit, h.Free)
 	require.Len(t, cachedOf(h.Stats().Classes, sizes), len(sizes))
 	runtime.GOMAXPROCS(1)
