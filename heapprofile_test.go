@@ -56,7 +56,8 @@ func label(s pprofproto.Sample, key string) (l pprofproto.Label) {
 }
 
 // What the profile estimates lies within six standard deviations of what there is, for small blocks as
-// for large ones: it is wrong once in 500 million runs by chance.
+// for large ones: it is wrong once in 500 million runs by chance. Of blocks so large that hardly one is missed,
+// three may be, which is as rare.
 func TestProfileIsTrueWithinItsError(t *testing.T) {
 	const rate = 4096
 	profileRate(t, rate)
@@ -76,7 +77,7 @@ func TestProfileIsTrueWithinItsError(t *testing.T) {
 		within := func(what string, want int, got int64, unit float64) {
 			t.Helper()
 			deviation := unit * math.Sqrt(float64(want)*(1-p)/p)
-			require.InDelta(t, float64(want)*unit, got, 6*deviation+8, "%s of %d blocks of %d bytes", what, want, size)
+			require.InDelta(t, float64(want)*unit, got, 6*deviation+3*unit+8, "%s of %d blocks of %d bytes", what, want, size)
 		}
 		good := float64(spanheap.GoodSize(size))
 		within("allocated", count, got.allocObjects-before.allocObjects, 1)
