@@ -73,7 +73,7 @@ func (h *Heap) freeMakingRoom(op string, p, n uintptr, noscan bool) bool {
 	if !h.freeSized(op, p, n) {
 		return false
 	}
-	h.tellOfDoubleFree()
+	h.tellOfDoubleFree(op)
 	return true
 }
 
@@ -216,7 +216,7 @@ func (h *Heap) freeSlot(own *mcache.Cache, op string, e mheap.Entry, p, state, n
 		panic(misuse(op, DoubleFree, p))
 	}
 	h.takeBack(own, e, p, state, n, was)
-	h.tellOfDoubleFree()
+	h.tellOfDoubleFree(op)
 }
 
 // takeBack gives the slot at p, not a tiny one, of a block of n bytes, whose state was held, to where free slots are. was

@@ -24,6 +24,7 @@ type Heap struct {
 	name, purpose string
 	closed        atomic.Bool
 	caches        mcache.Set
+	locals        locals
 	pages         *mheap.Heap
 	notes         notes
 	guards        guards
@@ -217,6 +218,7 @@ func (h *Heap) Close() error {
 	registry.closed.bury(h.figures())
 	h.notes.drop()
 	h.guards.drop()
+	h.locals.end()
 	h.caches.Close()
 	registry.remember(h)
 	h.pages.Close()
@@ -243,7 +245,7 @@ func (h *Heap) Release(n int) int {
 	h.shutGuards()
 	released := uint64(h.pages.Release(uintptr(n)))
 	released += h.hollow(uint64(n) - min(released, uint64(n)))
-	h.tellOfDoubleFree()
+	h.tellOfDoubleFree("Release")
 	return int(released)
 }
 

@@ -18,7 +18,7 @@ import (
 // A Local that is dropped without Close is closed when the collector finds it.
 type Local struct {
 	use     localUse
-	cache   *mcache.Cache // nil after Close, and where there was no memory for one
+	cache   *mcache.Cache // nil after Close, the heap's too, and where there was no memory for one
 	key     mheap.Key     // the heap's
 	heap    *Heap
 	closed  bool
@@ -34,9 +34,16 @@ func (h *Heap) Local() *Local {
 		return 0, err
 	})
 	if err == nil {
-		l.cleanup = runtime.AddCleanup(l, h.caches.Return, l.cache)
+		l.cleanup = runtime.AddCleanup(l, h.takeLocal, l.cache)
+		h.locals.add(l)
 	}
 	return l
+}
+
+// takeLocal takes back the cache of a Local.
+func (h *Heap) takeLocal(c *mcache.Cache) {
+	h.locals.remove(c)
+	h.caches.Return(c)
 }
 
 // Close gives back what the Local holds. It must not be used any more; its blocks live on. Closing
@@ -51,7 +58,7 @@ func (l *Local) Close() error {
 	if c := l.cache; c != nil {
 		l.cleanup.Stop()
 		l.cache = nil
-		l.heap.caches.Return(c)
+		l.heap.takeLocal(c)
 	}
 	runtime.KeepAlive(l)
 	return nil
@@ -213,7 +220,7 @@ func (l *Local) freeOtherwise(class mheap.SpanClass, p, state, n uintptr) {
 	if !freed {
 		panic(misuse("Free", DoubleFree, p))
 	}
-	l.heap.tellOfDoubleFree()
+	l.heap.tellOfDoubleFree("Free")
 }
 
 // freeOwn gives back the block at p if the Local owns it and has room; it tells whether it did. Like Free it is not split.

@@ -225,3 +225,28 @@ func TestALocalKeepsItsSlots(t *testing.T) {
 		closeEmpty(t, h)
 	}
 }
+
+// A Local that outlives its heap is of a closed heap, also when other heaps have got the memory.
+func TestALocalOfAClosedHeap(t *testing.T) {
+	h := newHeap(t)
+	used, unused := h.Local(), h.Local()
+	must(used.Alloc(64))
+	require.NoError(t, h.Close())
+	other := newHeap(t)
+	theirs := other.Local()
+	b := must(theirs.Alloc(64))
+	for _, l := range []*spanheap.Local{used, unused} {
+		for _, n := range []int{5, 64, 100_000} {
+			_, err := l.Alloc(n)
+			require.ErrorIs(t, err, spanheap.ErrClosed)
+			_, err = l.AllocUninit(n)
+			require.ErrorIs(t, err, spanheap.ErrClosed)
+		}
+		require.Panics(t, func() { l.Free(b) })
+		require.NoError(t, l.Close())
+		require.ErrorIs(t, l.Close(), spanheap.ErrClosed)
+	}
+	theirs.Free(b)
+	require.NoError(t, theirs.Close())
+	closeEmpty(t, other)
+}

@@ -19,7 +19,7 @@ func (h *Heap) Verify() error {
 	}
 	h.upkeep.mu.Lock()
 	defer h.upkeep.mu.Unlock()
-	err := errors.Join(h.untoldDoubleFree(), h.pages.Verify(), h.caches.Verify(), h.verifySum(), h.verifyNotes(), h.verifyGuards(), h.verifyChecks())
+	err := errors.Join(h.untoldDoubleFree("Verify"), h.pages.Verify(), h.caches.Verify(), h.verifySum(), h.verifyNotes(), h.verifyGuards(), h.verifyChecks())
 	if err != nil {
 		return fmt.Errorf("spanheap: %s: %w", h.name, err)
 	}
