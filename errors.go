@@ -96,17 +96,17 @@ func (k MisuseKind) String() string {
 }
 
 // MisuseError is the value of the panic with which the heap meets a caller's mistake. The blocks are
-// then as they were before the call: whoever recovers may go on.
+// then as they were before the call, but for what FoundLater says: whoever recovers may go on.
 type MisuseError struct {
 	Kind MisuseKind
 	Op   string  // what was called: "Free" for example, and "Alloc" for all that allocate
 	Addr uintptr // the address it was called with
 
-	Index int // FreeBatch: the block's place in the batch
+	Index int // FreeBatch: the block's place in the batch; with FoundLater that of another one, which was freed
 
 	// DoubleFree: two goroutines freed the block at Addr at one moment, so that neither was told. The heap found out
 	// later, and this call, which may be right, is the first that can tell: a free of whatever kind or a Release, which
-	// was done, or an allocation, or a Realloc that wants another slot, which was not.
+	// was done, or an allocation, or a Realloc that wants another slot, which was not. Verify returns it.
 	FoundLater bool
 
 	// The span that holds the address, where there is one.

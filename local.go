@@ -13,9 +13,11 @@ import (
 // methods need not ask on which P the goroutine runs. The blocks are ordinary blocks of the heap: anyone may free
 // them, by any way, and a Local frees any block of its heap.
 //
-// A Local must not be used by two goroutines at once; builds with the race detector or the tag
-// spanheap_debug report it when it is. What it holds, Release cannot collect; Close gives it back.
-// A Local that is dropped without Close is closed when the collector finds it.
+// A Local must not be used by two goroutines at once: both might get the same block, or the heap come to no end. Builds
+// with the race detector report it when it is, those with the tag spanheap_debug mostly. What it
+// holds, as much as a P may, Release cannot collect; Close gives it back. A Local that is dropped without Close is closed
+// when the collector finds it. The first sixty or so Locals and Ps of a heap free their own blocks with a plain store,
+// later ones with an atomic step, which takes several times as long.
 type Local struct {
 	use     localUse
 	cache   *mcache.Cache // nil after Close, the heap's too, and where there was no memory for one
