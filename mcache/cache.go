@@ -49,7 +49,7 @@ type bin struct {
 	allocs         uintptr // blocks allocated
 	span           *mheap.Span
 	taken          uintptr // slots taken from spans
-	filled         uintptr // slots taken from spans since the magazine last ran full
+	filled         uintptr // slots taken from spans since the magazine last ran full, less what it grew by then
 }
 
 // Next returns the address of the slot of the class that Take takes, or 0 when the magazine is empty.

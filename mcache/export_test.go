@@ -21,7 +21,8 @@ var Nobody = &nobody
 type Hoard struct {
 	ID               int
 	Slots, SlotBytes uintptr
-	Spans            int // from which magazines are filled
+	Aside            uintptr // slots that wait
+	Spans            int     // from which magazines are filled
 	LargeBytes       uintptr
 	Tiny             bool // a slot is being shared out
 	Beyond, Spent    uintptr
@@ -46,7 +47,7 @@ func (s *Set) Hoards() (hoards []Hoard) {
 }
 
 func (c *Cache) hoard() Hoard {
-	h := Hoard{ID: c.id, LargeBytes: c.large.bytes, Tiny: c.tiny.addr != 0, Spent: c.spent}
+	h := Hoard{ID: c.id, LargeBytes: c.large.bytes, Tiny: c.tiny.addr != 0, Spent: c.spent, Aside: c.aside.count}
 	for i := int(mheap.LargeNoscan) + 1; i < mheap.NumSpanClasses; i++ {
 		class := mheap.SpanClass(i)
 		b := &c.bins[class]

@@ -45,14 +45,13 @@ func TestRestEmptiesWhatIsIdle(t *testing.T) {
 	require.Zero(t, spans, "the centrals' spares have gone too")
 }
 
-// A parked cache is empty, serves its owner again when he comes, and tells that he did.
 // While a heap grows, a magazine that is in use but never runs empty gives back most of what it holds, again and again;
 // one that ran empty keeps it.
 func TestAHeapThatGrowsTakesWhatMagazinesHoldTooMuch(t *testing.T) {
 	procs(t, 1)
 	class := noscan(256)
 	r := newRig(t)
-	r.swing(class, 60)
+	r.swing(class, 60, 12)
 	held := r.Usage(class).InCaches
 	var live []block
 	grow := func() {
@@ -62,7 +61,7 @@ func TestAHeapThatGrowsTakesWhatMagazinesHoldTooMuch(t *testing.T) {
 	}
 	grow()
 	for range 5 {
-		r.swing(class, int(held)+1)
+		r.swing(class, int(held)+1, 12)
 		held = r.Usage(class).InCaches
 		grow()
 		require.Equal(t, held, r.Usage(class).InCaches)
@@ -79,6 +78,7 @@ func TestAHeapThatGrowsTakesWhatMagazinesHoldTooMuch(t *testing.T) {
 	r.requireEmpty()
 }
 
+// A parked cache is empty, serves its owner again when he comes, and tells that he did.
 func TestParkedCachesComeBack(t *testing.T) {
 	procs(t, 4)
 	r := newRig(t)

@@ -4,8 +4,9 @@ import "github.com/spanheap/spanheap/mheap"
 
 // How large a magazine is. It has room for a few slots at first, and doubles: up to fillBytes' worth
 // of slots while blocks are only allocated, so that a span is asked less often; beyond that when it
-// runs full and empty in turn, since then a larger one saves the way to the central and back. What
-// magazines have beyond fillBytes, all of a cache's together draw from its budget.
+// runs full after it ran empty, at once to all that it was filled with meanwhile, since then a larger one
+// saves the way to the central and back, and from there to other owners, beside whose slots its own would
+// lie. What magazines have beyond fillBytes, all of a cache's together draw from its budget.
 const (
 	firstSlots = 8
 	leastSlots = 2 // however large the slots
@@ -62,10 +63,10 @@ func cost(class mheap.SpanClass, room uintptr) uintptr {
 	return (next - max(room, free)) * class.Layout().Bytes
 }
 
-// mayGrow tells whether the full magazine of the class, with some room, should grow: when it ran empty
-// since it last was full, and is not yet of the room that makes the way to the central rare, or what it
-// took from spans meanwhile would fit into the largest magazine there may be, so that with enough room
-// none of it would have come and gone.
+// mayGrow tells whether the full magazine of the class, with some room, should grow: when it took from spans
+// since it last was full, more than it has grown by already, and is not yet of the room that makes the way
+// to the central rare, or what it took would fit into the largest magazine there may be, so that with enough
+// room none of it would have come and gone.
 func (c *Cache) mayGrow(class mheap.SpanClass, room uintptr) bool {
 	size := class.Layout().Bytes
 	largest := min(mostSlots, max(fillRoom(class), swingBytes/size))

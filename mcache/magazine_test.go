@@ -26,11 +26,11 @@ func (r *rig) roomOf(class mheap.SpanClass) uintptr {
 	return room
 }
 
-// swing allocates count blocks and frees them, a few times.
-func (r *rig) swing(class mheap.SpanClass, count int) {
+// swing allocates count blocks and frees them, so many times.
+func (r *rig) swing(class mheap.SpanClass, count, times int) {
 	size := class.Layout().Bytes
 	var live []block
-	for range 12 {
+	for range times {
 		for range count {
 			live = append(live, r.mustAlloc(class, size))
 		}
@@ -75,8 +75,24 @@ func TestAMagazineThatSwingsGrowsToHoldTheSwing(t *testing.T) {
 	procs(t, 1)
 	for _, size := range []uintptr{16, 64, 512, 1024} {
 		r := newRig(t)
-		r.swing(noscan(size), 200)
+		r.swing(noscan(size), 200, 12)
 		require.GreaterOrEqual(t, r.roomOf(noscan(size)), uintptr(200), "of %d bytes", size)
+		r.requireWithinBudget()
+		r.requireEmpty()
+	}
+}
+
+// TestTheFirstSwingStaysInItsMagazine: what another owner would find in the stash, it would mix with its own.
+func TestTheFirstSwingStaysInItsMagazine(t *testing.T) {
+	procs(t, 1)
+	for size, count := range map[uintptr]int{16: 1000, 64: 1000, 1024: 500, 4096: 200} {
+		r := newRig(t)
+		r.swing(noscan(size), count, 1)
+		held := uintptr(0)
+		for _, h := range r.Hoards() {
+			held += h.Slots + h.Aside
+		}
+		require.GreaterOrEqual(t, held, uintptr(count), "of %d bytes", size)
 		r.requireWithinBudget()
 		r.requireEmpty()
 	}
@@ -86,7 +102,7 @@ func TestASwingThatNoMagazineHoldsMakesNoneGrow(t *testing.T) {
 	procs(t, 1)
 	r := newRig(t)
 	class := noscan(512)
-	r.swing(class, 5_000)
+	r.swing(class, 5_000, 12)
 	require.LessOrEqual(t, r.roomOf(class), 2*mcache.FillRoom(class))
 	r.requireEmpty()
 }
@@ -97,7 +113,7 @@ func TestMagazinesShareABudget(t *testing.T) {
 	classes := smallClasses()
 	for range 150 {
 		class := classes[random.IntN(len(classes))]
-		r.swing(class, 1+random.IntN(int(max(8, 60_000/class.Layout().Bytes))))
+		r.swing(class, 1+random.IntN(int(max(8, 60_000/class.Layout().Bytes))), 12)
 		r.requireWithinBudget()
 	}
 	r.verify(nil)

@@ -204,13 +204,13 @@ func (s *Set) MakeRoom(own *Cache, class mheap.SpanClass) {
 func (s *Set) makeRoom(own, c *Cache, class mheap.SpanClass) {
 	b := &c.bins[class]
 	room := (b.end - b.base) / slotSize
-	grow := room == 0 || c.mayGrow(class, room)
-	b.filled = 0
-	if grow {
+	if room == 0 || c.mayGrow(class, room) {
+		b.filled -= min(b.filled, nextRoom(class, room)-room)
 		s.leave(own, c)
 		s.enlarge(own, c, class, room)
 		return
 	}
+	b.filled = 0
 	var run [maxFill]mheap.Slot
 	k := min(room/2, maxFill)
 	b.top -= k * slotSize
