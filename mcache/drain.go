@@ -56,10 +56,11 @@ const (
 	keptShare   = 4
 )
 
-// trim gives back what the magazines of the caller's cache have too much of: of classes that it has not allocated from
+// trim gives back large objects that lie idle, and what the magazines of the caller's cache have too much of: of classes that it has not allocated from
 // since it was trimmed before, all; of those whose magazine never ran empty meanwhile, all but one in keptShare. So what
 // lies in a cache follows what is wanted of it, as by TCMalloc's low-water marks.
 func (s *Set) trim() {
+	s.trimLarge()
 	var run [maxFill]mheap.Slot
 	for class := mheap.LargeNoscan + 1; int(class) < mheap.NumSpanClasses; {
 		c := s.Enter(Pin())
@@ -93,6 +94,23 @@ func (s *Set) trim() {
 			class++
 		}
 	}
+}
+
+// trimLarge gives back the large objects of the caller's cache when it has allocated none of them since it was trimmed before.
+func (s *Set) trimLarge() {
+	c := s.Enter(Pin())
+	if c == &nobody {
+		s.Leave(c)
+		return
+	}
+	var idle largeSlots
+	allocs := c.bins[mheap.LargeNoscan].allocs
+	if allocs == c.trimmed[mheap.LargeNoscan] {
+		idle, c.large = c.large, idle
+	}
+	c.trimmed[mheap.LargeNoscan] = allocs
+	s.Leave(c)
+	s.freeIdle(&idle)
 }
 
 // sweep empties the caches of owners that are gone, because GOMAXPROCS shrank, or that have neither
@@ -167,10 +185,15 @@ func (s *Set) flush(c *Cache) {
 			b.span = nil
 		}
 	}
-	for _, slot := range c.large.slots {
+	s.freeIdle(&c.large)
+	c.large = largeSlots{}
+}
+
+// freeIdle gives large objects, the caller's, back to the page heap.
+func (s *Set) freeIdle(large *largeSlots) {
+	for _, slot := range large.slots {
 		if slot.Addr != 0 {
 			s.heap.Free(mheap.SpanOf(slot.Addr))
 		}
 	}
-	c.large = largeSlots{}
 }

@@ -78,6 +78,27 @@ func TestAHeapThatGrowsTakesWhatMagazinesHoldTooMuch(t *testing.T) {
 	r.requireEmpty()
 }
 
+// While a heap grows, large objects that nobody takes go back, those that come and go stay.
+func TestAHeapThatGrowsTakesLargeObjectsThatLieIdle(t *testing.T) {
+	procs(t, 1)
+	const n = 40 << 10
+	r := newRig(t)
+	pair := func() { r.mustFree(r.mustAlloc(mheap.LargeNoscan, n)) }
+	grow := func() {
+		for swept := r.Swept(); r.Swept() == swept; {
+			r.mustAlloc(noscan(4096), 4096)
+		}
+	}
+	for range 5 {
+		pair()
+		pair() // of what the first one left
+		grow()
+		require.EqualValues(t, n, r.LargeUsage().CachedBytes)
+	}
+	grow()
+	require.Zero(t, r.LargeUsage().CachedBytes)
+}
+
 // A parked cache is empty, serves its owner again when he comes, and tells that he did.
 func TestParkedCachesComeBack(t *testing.T) {
 	procs(t, 4)

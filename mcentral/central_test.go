@@ -122,6 +122,27 @@ func TestSpansGrowWithTheirClass(t *testing.T) {
 	}
 }
 
+// A class with a block or two has short spans, with room for one slot if need be.
+func TestTheFirstSpansOfAClassAreShort(t *testing.T) {
+	for _, c := range []struct {
+		size  uintptr
+		pages []uintptr // of the spans in turn
+	}{
+		{1024, []uintptr{1, 1}},
+		{3072, []uintptr{1, 1, 1, 3, 3}},
+		{9472, []uintptr{2, 2, 2, 2, 7, 7}},
+		{27264, []uintptr{4, 4, 4, 10, 10}},
+		{32768, []uintptr{4, 4}},
+	} {
+		r := newRig(t, c.size)
+		var got []uintptr
+		for range c.pages {
+			got = append(got, r.exchange(nil).Bytes()>>mheap.PageShift)
+		}
+		require.Equal(t, c.pages, got, "of %d bytes", c.size)
+	}
+}
+
 func TestFreeSpansGoBackButForASpare(t *testing.T) {
 	for _, size := range sizes {
 		r := newRig(t, size)

@@ -60,6 +60,7 @@ func beAttached() {
 	for i := range attachedBlocks / 2 {
 		heap.Free(blocks[2*i])
 	}
+	heap.Release(1 << 30) // so that the slots are their spans' and not the cache's
 	if _, err := spanheap.NewHeap(spanheap.Options{Name: "index"}); err != nil {
 		panic(err)
 	}
