@@ -14,11 +14,8 @@ import (
 // quarter of it: size to class, the P's cache, its next slot. It is a visit (mcache.Here), so these functions are not
 // split, and come to anything that may wait only behind it. Everything else is allocate's.
 
-// smallest is the size of the smallest block that has a slot of its own.
-const smallest = mheap.TinyMax + 1
-
 // AllocUninit returns a block of n bytes whose contents are undefined; len and cap are n. For n
-// under 8 it is aligned to n rounded up to a power of two, else at least to 8 bytes. A block of 0
+// up to 4 it is aligned to 4 bytes, else at least to 8. A block of 0
 // bytes takes no memory; freeing it does nothing. The caller owns the block until Free. Errors:
 // ErrSize, ErrOutOfMemory, ErrLimit, ErrClosed. Like all calls it may panic to tell of a block that two goroutines freed
 // at one moment: see MisuseError.FoundLater.
@@ -26,7 +23,7 @@ const smallest = mheap.TinyMax + 1
 //go:noinline
 //go:nosplit
 func (h *Heap) AllocUninit(n int) ([]byte, error) {
-	if smallest <= n && n <= sizeclass.MaxSmall {
+	if uint(n-1) < sizeclass.MaxSmall {
 		c := h.caches.Visit(mcache.Here())
 		class := mheap.SmallNoscan(uintptr(n))
 		if p := c.Next(class); p != 0 && c.Covers(uintptr(n)) {
@@ -36,11 +33,6 @@ func (h *Heap) AllocUninit(n int) ([]byte, error) {
 			return smallBytesAt(p, n), nil
 		}
 		h.caches.Done(c)
-	} else if 0 < n && n < smallest {
-		if p := h.popTiny(uintptr(n)); p != 0 {
-			raceAlloc(p, uintptr(n))
-			return smallBytesAt(p, n), nil
-		}
 	}
 	return h.allocBytes(n, false)
 }
@@ -50,7 +42,7 @@ func (h *Heap) AllocUninit(n int) ([]byte, error) {
 //go:noinline
 //go:nosplit
 func (h *Heap) Alloc(n int) ([]byte, error) {
-	if smallest <= n && n <= sizeclass.MaxSmall {
+	if uint(n-1) < sizeclass.MaxSmall {
 		c := h.caches.Visit(mcache.Here())
 		class := mheap.SmallNoscan(uintptr(n))
 		if p := c.Next(class); p != 0 && c.Covers(uintptr(n)) {
@@ -62,13 +54,6 @@ func (h *Heap) Alloc(n int) ([]byte, error) {
 			return b, nil
 		}
 		h.caches.Done(c)
-	} else if 0 < n && n < smallest {
-		if p := h.popTiny(uintptr(n)); p != 0 {
-			raceAlloc(p, uintptr(n))
-			b := smallBytesAt(p, n)
-			clear(b)
-			return b, nil
-		}
 	}
 	return h.allocBytes(n, true)
 }
@@ -113,20 +98,6 @@ func (h *Heap) allocBytes(n int, zero bool) ([]byte, error) {
 	return bytesAt(p, n), nil
 }
 
-// popTiny returns the address of a tiny block of n bytes that the P's cache has at hand, or 0. It is mcache's PopTiny,
-// written out: so deep within one visit there is no room on the stack for one call more.
-//
-//go:noinline
-//go:nosplit
-func (h *Heap) popTiny(n uintptr) (p uintptr) {
-	c := h.caches.Visit(mcache.Here())
-	if c.Covers(n) && (c.HasTiny(n) || c.NextTiny()) {
-		p = c.TakeTiny(n)
-	}
-	h.caches.Done(c)
-	return p
-}
-
 // popLarge returns the address of a large block of n bytes that the P's cache has at hand, or 0.
 //
 //go:noinline
@@ -167,10 +138,8 @@ func (h *Heap) allocate(n uintptr, noscan, zero bool) (p uintptr, err error) {
 		return h.allocChecked(n, 1, noscan, zero)
 	case n > sizeclass.MaxSmall:
 		return h.allocLarge(n, 0, noscan, zero)
-	case n <= mheap.TinyMax && noscan:
-		p, err = h.allocTiny(n)
 	default:
-		p, err = h.allocSmall(mheap.ClassOf(sizeclass.Of(n), noscan), n)
+		p, err = h.allocSmall(mheap.Small(n, noscan), n)
 	}
 	if err != nil {
 		return 0, err
@@ -192,13 +161,6 @@ func (h *Heap) allocSmall(class mheap.SpanClass, n uintptr) (uintptr, error) {
 		return p, nil
 	}
 	return h.obtain(nil, n, func() (p, rate uintptr, err error) { return h.caches.Alloc(nil, class, n) })
-}
-
-func (h *Heap) allocTiny(n uintptr) (uintptr, error) {
-	if p := h.popTiny(n); p != 0 {
-		return p, nil
-	}
-	return h.obtain(nil, n, func() (p, rate uintptr, err error) { return h.caches.AllocTiny(nil, n) })
 }
 
 // allocLarge returns the address of an object that has a span of its own, at a multiple of align.
@@ -277,10 +239,10 @@ func (h *Heap) AllocAligned(n, align int) ([]byte, error) {
 		return bytesAt(p, n), nil
 	}
 	if size <= sizeclass.MaxSmall && a <= mheap.PageSize {
-		if size <= mheap.TinyMax && a <= mheap.TinyBytes(size) {
+		if max(size, a) <= mheap.TinyMax {
 			return h.AllocUninit(n)
 		}
-		for class := sizeclass.Of(max(size, smallest)); class < sizeclass.NumClasses; class++ {
+		for class := sizeclass.Of(size); class < sizeclass.NumClasses; class++ {
 			if uintptr(sizeclass.Size[class])&(a-1) == 0 {
 				p, err := h.allocSmall(mheap.ClassOf(class, true), size)
 				if err != nil {

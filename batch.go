@@ -20,8 +20,8 @@ const runLength = 64
 // See AllocUninit.
 func (h *Heap) AllocBatch(n int, dst [][]byte) (int, error) {
 	made := 0
-	for made < len(dst) {
-		if uint(n-smallest) <= sizeclass.MaxSmall-smallest {
+	for made < len(dst) || n < 0 { // of which AllocUninit tells
+		if uint(n-1) < sizeclass.MaxSmall {
 			class := mheap.SmallNoscan(uintptr(n))
 			c := h.caches.Enter(mcache.Pin())
 			made += popRun(c, class, uintptr(n), dst[made:min(len(dst), made+runLength)])
@@ -32,12 +32,19 @@ func (h *Heap) AllocBatch(n int, dst [][]byte) (int, error) {
 		}
 		b, err := h.AllocUninit(n)
 		if err != nil {
-			return made, fmt.Errorf("block %d of %d: %w", made, len(dst), err)
+			return made, shortBatch(made, len(dst), err)
 		}
 		dst[made] = b
 		made++
 	}
 	return made, nil
+}
+
+// shortBatch is the error of a batch that came so far. It is not inlined: the way there is hot.
+//
+//go:noinline
+func shortBatch(made, wanted int, err error) error {
+	return fmt.Errorf("block %d of %d: %w", made, wanted, err)
 }
 
 // popRun pops as many slots as there are, up to len(dst).
@@ -60,7 +67,7 @@ func popRun(c *mcache.Cache, class mheap.SpanClass, n uintptr, dst [][]byte) int
 func (h *Heap) FreeBatch(bs [][]byte) {
 	for i := 0; i < len(bs); {
 		n := uintptr(cap(bs[i]))
-		if n-smallest <= sizeclass.MaxSmall-smallest {
+		if n-1 < sizeclass.MaxSmall {
 			class := mheap.SmallNoscan(n)
 			c := h.caches.Enter(mcache.Pin())
 			freed := h.pushRun(c, class, bs[i:min(len(bs), i+runLength)])

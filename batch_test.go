@@ -88,9 +88,11 @@ func TestFreeBatchStopsAtMisuse(t *testing.T) {
 func TestAllocBatchRefusesBadSizes(t *testing.T) {
 	h, err := spanheap.NewHeap(spanheap.Options{})
 	require.NoError(t, err)
-	made, err := h.AllocBatch(-1, make([][]byte, 3))
-	require.Zero(t, made)
-	require.ErrorIs(t, err, spanheap.ErrSize)
+	for _, dst := range [][][]byte{make([][]byte, 3), nil} {
+		made, err := h.AllocBatch(-1, dst)
+		require.Zero(t, made)
+		require.ErrorIs(t, err, spanheap.ErrSize)
+	}
 	require.NoError(t, h.Close())
 }
 

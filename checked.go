@@ -137,8 +137,8 @@ func (h *Heap) reuse(class mheap.SpanClass, n uintptr) uintptr {
 func (h *Heap) noteChecked(p, n uintptr, class mheap.SpanClass, length uintptr) {
 	x := note{size: n, usable: goodSize(n), stack: h.checks.stack()}
 	if !class.Noscan() {
-		x.usable = goodSize(max(n, smallest))
-	} else if n < smallest {
+		x.usable = goodSize(max(n, mheap.TinyMax+1))
+	} else if n <= mheap.TinyMax {
 		class = mheap.Tiny
 	}
 	var pcs [maxDepth]uintptr

@@ -4,7 +4,7 @@ package spanheap
 // below it do, and panics with a *MisuseError. Writes to a freed block are found as long as the heap keeps it from
 // its centrals, which is until 16384 blocks or 16 MiB were freed after it, or Release; a block of 2 MiB and more is never kept. At any level but DebugOff every allocation and every free takes
 // the slow path, a lock, and a note of about 100 bytes on the Go heap: some hundred nanoseconds, and microseconds
-// at DebugStacks, and what it takes to fill the memory and to look at it. Such a heap has no tiny blocks and no guarded ones, moves blocks in Realloc whenever their size
+// at DebugStacks, and what it takes to fill the memory and to look at it. Such a heap has no guarded blocks, moves blocks in Realloc whenever their size
 // changes, and its heap profile is that of its blocks without the canaries.
 //
 // The ideas are old: red zones and fill patterns are those of debug allocators such as Electric Fence's successors

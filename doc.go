@@ -55,7 +55,7 @@
 // In a heap at a debug level all blocks take that way, and none is guarded.
 //
 // Objects above 32 KiB come from the mheap, up to 256 KiB through a few that each P keeps of those it freed.
-// Noscan blocks under 8 bytes share 16-byte slots. Spans are longer, the more spans their class has.
+// Noscan blocks up to 4 bytes have a class of their own, tiny. Spans are longer, the more spans their class has.
 //
 // Realloc of a large object takes the idle pages behind it, or gives its own back; where there is no room, its
 // pages are moved elsewhere by the page tables, if the system can, and copied if not.

@@ -24,6 +24,7 @@ func TestFastPathInstructions(t *testing.T) {
 		"(*Heap).AllocUninit", "(*Heap).Alloc", "(*Heap).Free",
 		"(*Local).AllocUninit", "(*Local).Alloc", "(*Local).Free",
 		"(*Heap).pop", "(*Heap).freeSized", // New's and Delete's
+		"(*Heap).AllocBatch", "popRun", "(*Heap).FreeBatch", "(*Heap).pushRun", "(*freeRun).own", "(*freeRun).others",
 	}
 	archive := filepath.Join(t.TempDir(), "spanheap.a")
 	out, err := exec.Command("go", "build", "-o", archive, ".").CombinedOutput()

@@ -18,7 +18,7 @@ import (
 //go:noinline
 //go:nosplit
 func (h *Heap) Free(b []byte) {
-	if n := uintptr(cap(b)); n-smallest <= sizeclass.MaxSmall-smallest {
+	if n := uintptr(cap(b)); n-1 < sizeclass.MaxSmall {
 		raceFree(addressOf(b), n)
 		c := h.caches.Visit(mcache.Here())
 		p, class := addressOf(b), mheap.SmallNoscan(n)
@@ -46,8 +46,6 @@ func (h *Heap) Free(b []byte) {
 			}
 		}
 		h.caches.Done(c)
-	} else if n-1 < smallest-1 && h.freeTiny(addressOf(b), n) {
-		return
 	}
 	h.freeBytes(addressOf(b), uintptr(cap(b)))
 }
@@ -61,10 +59,10 @@ func (h *Heap) freeBytes(p, n uintptr) {
 
 // freeMakingRoom is freeSized for a block whose slot holds references or does not, with room made for it before.
 func (h *Heap) freeMakingRoom(op string, p, n uintptr, noscan bool) bool {
-	if n-smallest > sizeclass.MaxSmall-smallest {
+	if n-1 >= sizeclass.MaxSmall {
 		return false
 	}
-	class := mheap.ClassOf(sizeclass.Of(n), noscan)
+	class := mheap.Small(n, noscan)
 	a := h.key.ArenaOf(p)
 	if a == nil || a.Entry(p).LiveSlot(class, p) == 0 {
 		return false
@@ -77,34 +75,13 @@ func (h *Heap) freeMakingRoom(op string, p, n uintptr, noscan bool) bool {
 	return true
 }
 
-// freeTiny gives back the tiny block of n bytes, under smallest, at p if it is one, live, and the P's cache has room for its
-// slot; it tells whether it did.
-//
-//go:noinline
-//go:nosplit
-func (h *Heap) freeTiny(p, n uintptr) bool {
-	freed := false
-	c := h.caches.Visit(mcache.Here())
-	if a := h.key.ArenaOf(p); a != nil && c.HasRoom(mheap.Tiny) {
-		if e := a.Entry(p); e.Class() == mheap.Tiny {
-			raceFree(p, n)
-			state, last := e.TinyState(p), false
-			if freed, last = mheap.FreeTiny(state, p%mheap.TinySlot); freed {
-				c.PushTiny(p&^(mheap.TinySlot-1), state, n, last)
-			}
-		}
-	}
-	h.caches.Done(c)
-	return freed
-}
-
-// freeSized gives back the small block of n bytes at p if it has a slot of its own of n's size class, is live, and the
+// freeSized gives back the small block of n bytes at p if it has a slot of n's size class, is live, and the
 // P's cache has room for its slot; it tells whether it did.
 //
 //go:noinline
 //go:nosplit
 func (h *Heap) freeSized(op string, p, n uintptr) bool {
-	if n-smallest > sizeclass.MaxSmall-smallest {
+	if n-1 >= sizeclass.MaxSmall {
 		return false
 	}
 	size := mheap.SmallNoscan(n).Size()
@@ -196,19 +173,10 @@ func (h *Heap) free(own *mcache.Cache, op string, p, n uintptr) {
 		return
 	}
 	state, _ := e.Slot(p)
-	class := e.Class()
-	if class == mheap.Tiny {
-		n = min(n, usableSize(e, p))
-		raceFree(p, n)
-		if !h.caches.FreeTiny(own, p, state, n) {
-			panic(misuse(op, DoubleFree, p))
-		}
-		return
-	}
 	h.freeSlot(own, op, e, p, state, min(n, blockBytes(e)))
 }
 
-// freeSlot gives back the slot at p, not a tiny one, whose state was seen allocated.
+// freeSlot gives back the slot at p, whose state was seen allocated.
 func (h *Heap) freeSlot(own *mcache.Cache, op string, e mheap.Entry, p, state, n uintptr) {
 	raceFree(p, n)
 	was, won := h.freeState(p, state)
@@ -219,7 +187,7 @@ func (h *Heap) freeSlot(own *mcache.Cache, op string, e mheap.Entry, p, state, n
 	h.tellOfDoubleFree(op)
 }
 
-// takeBack gives the slot at p, not a tiny one, of a block of n bytes, whose state was held, to where free slots are. was
+// takeBack gives the slot at p, of a block of n bytes, whose state was held, to where free slots are. was
 // is its state before.
 func (h *Heap) takeBack(own *mcache.Cache, e mheap.Entry, p, state, n uintptr, was uint8) {
 	switch class := e.Class(); {
@@ -278,26 +246,12 @@ func lookUp(p uintptr) (mheap.Entry, MisuseKind) {
 	}
 	state, first := e.Slot(p)
 	switch {
-	case e.Class() == mheap.Tiny:
-		return e, tinyKind(state, p%mheap.TinySlot)
 	case !first:
 		return e, InteriorAddress
 	case !mheap.Allocated(mheap.SlotState(state)):
 		return e, DoubleFree
 	}
 	return e, 0
-}
-
-// tinyKind says what is wrong with an address at offset in a tiny slot; 0 when a live block begins
-// there.
-func tinyKind(state, offset uintptr) MisuseKind {
-	if mheap.TinyLive(state, offset) {
-		return 0
-	}
-	if start, size, live := mheap.TinyBlock(state, offset); live && offset-start < size {
-		return InteriorAddress
-	}
-	return DoubleFree
 }
 
 // blockBytes returns how many bytes the blocks of the entry's span have.
@@ -316,12 +270,7 @@ func misuse(op string, kind MisuseKind, p uintptr) *MisuseError {
 		m.SpanBase, m.SpanBytes = s.Base(), s.Bytes()
 		m.Class, m.ClassSize = className(e.Class()), blockBytes(e)
 		m.Block = p - (p-m.SpanBase)%m.ClassSize
-		switch e.Class() {
-		case mheap.Tiny:
-			state, _ := e.Slot(p)
-			start, _, _ := mheap.TinyBlock(state, p-m.Block)
-			m.Block += start
-		case mheap.Guarded:
+		if e.Class() == mheap.Guarded {
 			b := heapOf(p).guards.at(p)
 			m.Block, m.ClassSize = b.addr, b.size
 		}

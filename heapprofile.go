@@ -9,7 +9,6 @@ import (
 
 	"github.com/spanheap/spanheap/internal/pprofproto"
 	"github.com/spanheap/spanheap/mheap"
-	"github.com/spanheap/spanheap/sizeclass"
 )
 
 // DefaultProfileRate is the profile rate that a process begins with, in bytes. It is the one rate that gives way: where
@@ -64,7 +63,7 @@ func WriteHeapProfile(w io.Writer) error { return ReadProfile().Write(w) }
 // left out.
 //
 // The figures are estimates from samples, one block each ProfileRate bytes or more, and scaled up; for a rate of
-// 1 they are exact, though the waste is that which tiny and guarded blocks would have as others. They are those of the moment, whatever the collector does. A heap's part of the
+// 1 they are exact, though the waste is that which guarded blocks would have as others. They are those of the moment, whatever the collector does. A heap's part of the
 // profile ends with its Close. Stacks are cut off behind 64 frames, and of a heap's stacks beyond 8192
 // only the sums are known.
 //
@@ -140,15 +139,16 @@ func (h *Heap) samples(records []placedCounts) (samples []pprofproto.Sample) {
 func blocks(t totals) int64 { return int64(t.blocks+weightOne/2) >> weightBits }
 
 func (h *Heap) labels(size uint8) []pprofproto.Label {
+	class := mheap.ClassOf(size, true)
 	labels := []pprofproto.Label{
 		{Key: "heap", Text: h.name},
-		{Key: "class", Text: className(mheap.ClassOf(size, true))},
+		{Key: "class", Text: className(class)},
 	}
 	if h.purpose != "" {
 		labels = append(labels, pprofproto.Label{Key: "purpose", Text: h.purpose})
 	}
-	if 0 < size && size < sizeclass.NumClasses {
-		labels = append(labels, pprofproto.Label{Key: "bytes", Num: int64(sizeclass.Size[size]), Unit: "bytes"})
+	if bytes := class.Layout().Bytes; bytes > 0 {
+		labels = append(labels, pprofproto.Label{Key: "bytes", Num: int64(bytes), Unit: "bytes"})
 	}
 	return labels
 }

@@ -143,7 +143,7 @@ func TestLabelsOfAProfile(t *testing.T) {
 	for _, n := range []int{3, 100, 100_000} {
 		alloc(t, h, n)
 	}
-	want := map[string]int64{"tiny": 0, "9": 112, "large": 0} // bytes by class
+	want := map[string]int64{"tiny": 4, "9": 112, "large": 0} // bytes by class
 	p := profileOf(t, h)
 	require.Len(t, p.Samples, len(want))
 	for _, s := range p.Samples {

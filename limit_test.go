@@ -46,7 +46,6 @@ func requireWithin(t *testing.T, h *spanheap.Heap, limit uint64) {
 // Whatever is allocated, the limit holds; most of it can be used; and what is freed can be allocated again,
 // in blocks of any other size.
 func TestNothingIsBackedBeyondTheLimit(t *testing.T) {
-	profileRate(t, 0) // tiny blocks that are sampled do not share slots
 	const limit = 3 << 20
 	for _, n := range []int{100, 3000, 32 << 10, 200_000, 1 << 20} {
 		h := newLimited(t, spanheap.Options{Limit: limit})

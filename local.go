@@ -69,7 +69,7 @@ func (l *Local) Close() error {
 
 // AllocUninit returns a block of n bytes whose contents are undefined. See Heap.AllocUninit.
 func (l *Local) AllocUninit(n int) ([]byte, error) {
-	if c := l.cache; smallest <= n && n <= sizeclass.MaxSmall && c != nil {
+	if c := l.cache; uint(n-1) < sizeclass.MaxSmall && c != nil {
 		class := mheap.SmallNoscan(uintptr(n))
 		if p := c.Next(class); p != 0 && c.Covers(uintptr(n)) {
 			l.use.begin()
@@ -84,7 +84,7 @@ func (l *Local) AllocUninit(n int) ([]byte, error) {
 
 // Alloc returns a block of n zeroed bytes. See Heap.Alloc.
 func (l *Local) Alloc(n int) ([]byte, error) {
-	if c := l.cache; smallest <= n && n <= sizeclass.MaxSmall && c != nil {
+	if c := l.cache; uint(n-1) < sizeclass.MaxSmall && c != nil {
 		class := mheap.SmallNoscan(uintptr(n))
 		if p := c.Next(class); p != 0 && c.Covers(uintptr(n)) {
 			l.use.begin()
@@ -109,21 +109,10 @@ func (l *Local) allocBytes(n int, zero bool) ([]byte, error) {
 		return h.allocBytes(n, zero)
 	}
 	size := uintptr(n)
-	if p := l.popTiny(size); p != 0 {
-		raceAlloc(p, size)
-		b := bytesAt(p, n)
-		if zero {
-			clear(b)
-		}
-		return b, nil
-	}
 	p, err := h.obtain(c, size, func() (p, rate uintptr, err error) {
 		l.use.begin()
 		defer l.use.end()
-		if n >= smallest {
-			return h.caches.Alloc(c, mheap.SmallNoscan(size), size)
-		}
-		return h.caches.AllocTiny(c, size)
+		return h.caches.Alloc(c, mheap.SmallNoscan(size), size)
 	})
 	runtime.KeepAlive(l)
 	if err != nil {
@@ -137,19 +126,6 @@ func (l *Local) allocBytes(n int, zero bool) ([]byte, error) {
 	return b, nil
 }
 
-// popTiny returns a tiny block of n bytes, or 0 when n is not tiny or there is none at hand.
-func (l *Local) popTiny(n uintptr) uintptr {
-	if n >= smallest {
-		return 0
-	}
-	c := l.cache
-	l.use.begin()
-	p := c.PopTiny(n)
-	l.use.end()
-	runtime.KeepAlive(l)
-	return p
-}
-
 // Free gives back a block of the Local's heap, whoever allocated it. See Heap.Free. It is not split either: between the
 // look at a block that the Local owns and the store that frees it nothing stops the goroutine.
 //
@@ -157,7 +133,7 @@ func (l *Local) popTiny(n uintptr) uintptr {
 //go:nosplit
 func (l *Local) Free(b []byte) {
 	p, n := addressOf(b), uintptr(cap(b))
-	if c := l.cache; n-smallest <= sizeclass.MaxSmall-smallest && c != nil {
+	if c := l.cache; n-1 < sizeclass.MaxSmall && c != nil {
 		class := mheap.SmallNoscan(n)
 		if found := l.key.Find(p); found.Own(p) {
 			e := found.Arena().Entry(p)
@@ -179,22 +155,20 @@ func (l *Local) Free(b []byte) {
 	l.freeElsewhere(b)
 }
 
-// freeElsewhere is Free of a block that has no slot of its own, or is not of the heap, or is noted. The slot of a noted
+// freeElsewhere is Free of a block that has not the slot that its size leads to, or is not of the heap, or is noted. The slot of a noted
 // one is the Local's as well: given to the P, and from there to others, it would lie among theirs.
 //
 //go:noinline
 func (l *Local) freeElsewhere(b []byte) {
 	p, n := addressOf(b), uintptr(cap(b))
-	switch {
-	case l.freeTiny(p, n):
-	case l.cache == nil || n-1 >= sizeclass.MaxSmall:
+	if l.cache == nil || n-1 >= sizeclass.MaxSmall {
 		l.heap.Free(b)
-	default:
-		l.use.begin()
-		defer l.use.end()
-		l.heap.free(l.cache, "Free", p, n)
-		runtime.KeepAlive(l)
+		return
 	}
+	l.use.begin()
+	defer l.use.end()
+	l.heap.free(l.cache, "Free", p, n)
+	runtime.KeepAlive(l)
 }
 
 // freeOtherwise gives back the block at p, whose state was seen Live, where the Local does not own it or has no room.
@@ -237,27 +211,4 @@ func (l *Local) freeOwn(class mheap.SpanClass, p, state, n uintptr) bool {
 		c.Push(class, p, state, n)
 	}
 	return own
-}
-
-// freeTiny gives back the tiny block of n bytes at p if it is one, and live; it tells whether it did.
-func (l *Local) freeTiny(p, n uintptr) (freed bool) {
-	c := l.cache
-	if n >= smallest || c == nil {
-		return false
-	}
-	if a := l.key.ArenaOf(p); a != nil {
-		if e := a.Entry(p); e.Class() == mheap.Tiny {
-			raceFree(p, n)
-			l.use.begin()
-			state, last := e.TinyState(p), false
-			if !c.HasRoom(mheap.Tiny) {
-				freed = l.heap.caches.FreeTiny(c, p, state, n)
-			} else if freed, last = mheap.FreeTiny(state, p%mheap.TinySlot); freed {
-				c.PushTiny(p&^(mheap.TinySlot-1), state, n, last)
-			}
-			l.use.end()
-			runtime.KeepAlive(l)
-		}
-	}
-	return freed
 }

@@ -184,29 +184,6 @@ func TestLocalsOfManyGoroutines(t *testing.T) {
 	require.NoError(t, h.Close())
 }
 
-// Tiny blocks that a Local frees are there for its next ones, as others are.
-func TestALocalUsesItsTinyBlocksAgain(t *testing.T) {
-	profileRate(t, 0)
-	h := newHeap(t)
-	l := h.Local()
-	const slots = 4
-	before := map[uintptr]bool{}
-	for range 3 {
-		var blocks [][]byte
-		for range 2 * slots { // two of a slot each
-			b := must(l.Alloc(7))
-			blocks = append(blocks, b)
-			before[addressOf(b)] = true
-		}
-		for _, b := range blocks {
-			l.Free(b)
-		}
-	}
-	require.LessOrEqual(t, len(before), 2*slots+2, "but for the slot that is being shared out")
-	require.NoError(t, l.Close())
-	closeEmpty(t, h)
-}
-
 // Sampled and guarded blocks leave their slots with the Local: with the P they would come to other goroutines, and lie
 // among theirs.
 func TestALocalKeepsItsSlots(t *testing.T) {

@@ -208,7 +208,7 @@ process of their own, on the goroutine that allocated and on another; ` + "`go t
 this table from them, and ` + "`testdata/misuse.golden`" + ` with their messages.
 
 "late" is found, but by a later call that is right; "-" is not found. Which of two frees is the late one depends on how soon
-an address is used again; at a level tiny blocks have slots of their own, which come back at once.
+an address is used again.
 
 Sampled guards (` + "`Options.Guard`" + `) are no column, since they see one block in so many, but of that they see the touch
 itself, at once: reads and writes after free, and overflows and underflows that leave its pages. ` + "[SECURITY.md](../SECURITY.md)" + `

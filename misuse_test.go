@@ -27,9 +27,9 @@ var victims = map[string]func(*testing.T, *spanheap.Heap) victim{
 	"smallest":        func(t *testing.T, h *spanheap.Heap) victim { return victimOf(h, alloc(t, h, 8), 8) },
 	"largest slot":    func(t *testing.T, h *spanheap.Heap) victim { return victimOf(h, alloc(t, h, 32<<10), 32<<10) },
 	"several pages":   func(t *testing.T, h *spanheap.Heap) victim { return victimOf(h, alloc(t, h, 13000), 13568) },
-	"tiny of 2":       func(t *testing.T, h *spanheap.Heap) victim { return victimOf(h, alloc(t, h, 2), 16) },
-	"tiny of 3":       func(t *testing.T, h *spanheap.Heap) victim { return victimOf(h, alloc(t, h, 3), 16) },
-	"tiny of 7":       func(t *testing.T, h *spanheap.Heap) victim { return victimOf(h, alloc(t, h, 7), 16) },
+	"tiny of 2":       func(t *testing.T, h *spanheap.Heap) victim { return victimOf(h, alloc(t, h, 2), 4) },
+	"tiny of 3":       func(t *testing.T, h *spanheap.Heap) victim { return victimOf(h, alloc(t, h, 3), 4) },
+	"of 7":            func(t *testing.T, h *spanheap.Heap) victim { return victimOf(h, alloc(t, h, 7), 8) },
 	"large":           func(t *testing.T, h *spanheap.Heap) victim { return victimOf(h, alloc(t, h, 40_000), 40<<10) },
 	"large, uncached": func(t *testing.T, h *spanheap.Heap) victim { return victimOf(h, alloc(t, h, 3<<20), 3<<20) },
 	"aligned":         func(t *testing.T, h *spanheap.Heap) victim { return alignedVictim(t, h, 100, 128, 128) },
@@ -64,7 +64,7 @@ func typedVictim[T any](t *testing.T, h *spanheap.Heap) victim {
 	p, err := spanheap.New[T](h)
 	require.NoError(t, err)
 	b := unsafe.Slice((*byte)(unsafe.Pointer(p)), unsafe.Sizeof(*p))
-	class := max(16, spanheap.GoodSize(len(b)))
+	class := spanheap.GoodSize(len(b))
 	return victim{b, func() { spanheap.Delete(p) }, "Delete", uintptr(class), len(b) > 32<<10}
 }
 
@@ -138,7 +138,6 @@ func caught(t *testing.T, run func(func()), f func()) (m *spanheap.MisuseError) 
 }
 
 func TestMisuseOfLiveBlocks(t *testing.T) {
-	profileRate(t, 0) // tiny blocks that are sampled have slots of another class
 	h, other := newHeap(t), newHeap(t)
 	for name, newVictim := range victims {
 		neighbours := []tenant{movedIn(alloc(t, h, 100), 1), movedIn(alloc(t, h, 5), 1)}

@@ -17,7 +17,7 @@ import (
 // note is what the heap remembers of a block.
 type note struct {
 	size   uintptr // bytes asked for
-	usable uintptr // bytes the block could hold; for one that would be tiny, what a tiny block could
+	usable uintptr // bytes the block could hold
 	sample sample
 	stack  *stack        // of the allocation, at DebugStacks
 	born   time.Duration // by the notes' clock; unknownBirth for a block that is older than its note
@@ -53,9 +53,6 @@ func (h *Heap) noteSized(p, n, rate uintptr, born time.Duration, allocated bool)
 	if class == mheap.Guarded {
 		class = h.guards.at(p).class
 		usable = class.Layout().Bytes
-	}
-	if n < smallest && class.Noscan() {
-		class, usable = mheap.Tiny, mheap.TinyBytes(n)
 	}
 	var pcs [maxDepth]uintptr
 	where := place{pcs[:callstack.PCs(pcs[:])], class.Size()}
@@ -166,9 +163,6 @@ func (h *Heap) verifyNotes() error {
 	}
 	blocks := 0
 	h.pages.Walk(func(s *mheap.Span) {
-		if s.Class() == mheap.Tiny {
-			return
-		}
 		for i := range uintptr(s.Slots()) {
 			if mheap.SlotState(s.State(i)) >= mheap.Noted {
 				blocks++

@@ -12,15 +12,11 @@ import (
 // reachWaiting is how many blocks wait for their scan in order; the marks tell of all others.
 var reachWaiting = 1 << 16
 
-// Marks of a slot. Those of a tiny slot are instead a bit for each place where a block may begin: no tiny block
-// waits.
+// Marks of a slot.
 const (
 	markReached = 1 << iota
 	markWaiting // reached, but not scanned, and not among those that wait in order
 )
-
-// tinyGrain is what tiny blocks begin at multiples of, in their slot.
-const tinyGrain = mheap.TinySlot / 8
 
 // reachWalk is a walk from roots over a heap that is quiet.
 type reachWalk struct {
@@ -75,10 +71,6 @@ func (w *reachWalk) block(s *markedSpan, i, offset uintptr) (b reachBlock, live 
 	switch {
 	case class.Large():
 		b.size = s.Bytes()
-	case class == mheap.Tiny:
-		start, size, live := mheap.TinyBlock(state, offset)
-		b.addr, b.size = b.addr+start, size
-		return b, live && at-b.addr < size
 	case class == mheap.Guarded:
 		if i >= uintptr(len(w.guarded)) || !w.guarded[i].live {
 			return b, false
@@ -88,14 +80,6 @@ func (w *reachWalk) block(s *markedSpan, i, offset uintptr) (b reachBlock, live 
 		return b, at-b.addr < b.size
 	}
 	return b, true
-}
-
-// mark is the bit of the slot's marks that says that the block is reached.
-func (s *markedSpan) mark(b reachBlock) uint8 {
-	if s.Class() == mheap.Tiny {
-		return 1 << (b.addr % mheap.TinySlot / tinyGrain)
-	}
-	return markReached
 }
 
 // reach marks the block that the byte at p is of, and tells whether there is one. If it is new and holds
@@ -125,11 +109,10 @@ func (w *reachWalk) reach(p uintptr) bool {
 	if !live {
 		return false
 	}
-	mark := s.mark(b)
-	if s.marks[i]&mark != 0 {
+	if s.marks[i]&markReached != 0 {
 		return true
 	}
-	s.marks[i] |= mark
+	s.marks[i] |= markReached
 	w.reached++
 	switch {
 	case b.noscan:
@@ -154,9 +137,6 @@ func (w *reachWalk) finish() {
 
 // scanMissed scans the blocks of s that are markWaiting, and all that waits meanwhile.
 func (w *reachWalk) scanMissed(s *markedSpan) {
-	if s.Class() == mheap.Tiny {
-		return
-	}
 	for i := range s.marks {
 		if s.marks[i]&markWaiting == 0 {
 			continue
@@ -190,7 +170,7 @@ func (w *reachWalk) unreached(most int) Unreached {
 	for n := range w.spans {
 		s := &w.spans[n]
 		w.eachBlock(s, func(i uintptr, b reachBlock) {
-			if s.marks[i]&s.mark(b) != 0 {
+			if s.marks[i]&markReached != 0 {
 				return
 			}
 			sum := &sums[min(s.Class()|1, mheap.Guarded)] // scan and noscan together
@@ -220,13 +200,6 @@ func (w *reachWalk) eachBlock(s *markedSpan, f func(i uintptr, b reachBlock)) {
 			continue
 		}
 		switch s.Class() {
-		case mheap.Tiny:
-			for offset := uintptr(0); offset < mheap.TinySlot; offset += tinyGrain {
-				if mheap.TinyLive(s.State(i), offset) {
-					b, _ := w.block(s, i, offset)
-					f(i, b)
-				}
-			}
 		case mheap.Guarded:
 			if b, _ := w.block(s, i, 0); b.addr != 0 && i < uintptr(len(w.guarded)) && w.guarded[i].live {
 				f(i, b)

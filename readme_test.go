@@ -82,7 +82,7 @@ func packagesUsed(file *ast.File) []string {
 
 // What the README's first rule says of slices whose capacity was cut.
 func TestACutCapacityFreesTheBlockAndMiscountsIt(t *testing.T) {
-	for _, n := range []int{4, 100, 40_000} {
+	for _, n := range []int{3, 100, 40_000} {
 		h := newHeap(t)
 		b := alloc(t, h, n)
 		h.Free(alloc(t, h, n)[:n/2])

@@ -52,15 +52,6 @@ func (h *Heap) Realloc(b []byte, n int) ([]byte, error) {
 	if e.Class().Large() && uintptr(n) > sizeclass.MaxSmall {
 		return h.reallocLarge(b, e, uintptr(n))
 	}
-	if e.Class() == mheap.Tiny {
-		moved, err := h.AllocUninit(n)
-		if err != nil {
-			return nil, err
-		}
-		clear(moved[copy(moved, b):])
-		h.freeMoved(b, moved)
-		return moved, nil
-	}
 	return h.move(b, e, uintptr(n))
 }
 
@@ -74,7 +65,7 @@ const mostCopied = 1 << 10
 //go:nosplit
 func (h *Heap) moveSmall(b []byte, n int) []byte {
 	p, was := addressOf(b), uintptr(cap(b))
-	if was-smallest > sizeclass.MaxSmall-smallest || uint(n-smallest) > sizeclass.MaxSmall-smallest || min(len(b), n) > mostCopied {
+	if was-1 >= sizeclass.MaxSmall || uint(n-1) >= sizeclass.MaxSmall || min(len(b), n) > mostCopied {
 		return nil
 	}
 	from, to := mheap.SmallNoscan(was), mheap.SmallNoscan(uintptr(n))
@@ -103,7 +94,7 @@ func (h *Heap) moveSmall(b []byte, n int) []byte {
 	return nil
 }
 
-// move is Realloc of a block that is not tiny to another of n bytes. Meanwhile its slot is Held or Away, so that a free of it by
+// move is Realloc to another block of n bytes. Meanwhile its slot is Held or Away, so that a free of it by
 // somebody else is the misuse that it is.
 func (h *Heap) move(b []byte, e mheap.Entry, n uintptr) ([]byte, error) {
 	p := addressOf(b)
@@ -186,7 +177,7 @@ func GoodSize(n int) int {
 func goodSize(n uintptr) uintptr {
 	switch {
 	case n <= mheap.TinyMax:
-		return mheap.TinyBytes(n)
+		return mheap.TinyMax
 	case n <= sizeclass.MaxSmall:
 		return uintptr(sizeclass.Size[sizeclass.Of(n)])
 	}
@@ -214,12 +205,7 @@ func UsableSize(b []byte) int {
 
 // usableSize returns how many bytes the block at p has, whose page's entry is e.
 func usableSize(e mheap.Entry, p uintptr) uintptr {
-	switch {
-	case e.Class() == mheap.Tiny:
-		state, _ := e.Slot(p)
-		_, size, _ := mheap.TinyBlock(state, p%mheap.TinySlot)
-		return size
-	case noted(e, p):
+	if noted(e, p) {
 		return heapOf(p).notes.usable(p)
 	}
 	return blockBytes(e)

@@ -144,9 +144,6 @@ func (h *Heap) smallStats(classes ...mheap.SpanClass) (c classCounts) {
 	c.Size = uint64(l.Bytes)
 	for _, class := range classes {
 		u := h.caches.Usage(class)
-		if u.Blocks == 0 { // of tiny slots, those that caches are about to share out
-			u.InCaches, u.Live, u.Requested = u.InCaches+u.Live, 0, 0
-		}
 		c.Spans += u.Spans
 		c.SpanBytes += u.Bytes
 		c.Slots += u.Slots
@@ -156,7 +153,7 @@ func (h *Heap) smallStats(classes ...mheap.SpanClass) (c classCounts) {
 		c.CentralSlots += u.InSpans*c.Size - u.Hollow
 		c.Hollow += u.Hollow + u.HollowTails
 		c.SpanTail -= u.HollowTails
-		c.blocks += u.Blocks
+		c.blocks += u.Live
 		c.mallocs += u.Mallocs
 		c.full += u.Full
 		for i, n := range u.Roomy {

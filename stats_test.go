@@ -48,14 +48,13 @@ func TestStatsOfANewHeap(t *testing.T) {
 
 // Every figure of a scripted load is known.
 func TestStatsOfAScriptedLoad(t *testing.T) {
-	profileRate(t, 0)                               // tiny blocks that are sampled do not share slots
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // one cache has all spans
 	h := newHeap(t)
 	for range 100 {
 		alloc(t, h, 100) // 73 slots of 112 bytes a span
 	}
 	for range 10 {
-		alloc(t, h, 3) // four to a slot of 16 bytes
+		alloc(t, h, 3)
 	}
 	alloc(t, h, 40_000)
 	_, err := h.AllocAligned(100, 1<<16)
@@ -89,9 +88,9 @@ func TestStatsOfAScriptedLoad(t *testing.T) {
 	require.EqualValues(t, 2*(8192-73*112), c.SpanTail)
 	require.EqualValues(t, 46*112, c.CachedSlots+c.CentralSlots)
 	c = classes["tiny"]
-	require.EqualValues(t, 3, c.LiveSlots)
+	require.EqualValues(t, 10, c.LiveSlots)
 	require.EqualValues(t, 30, c.Live)
-	require.EqualValues(t, 3*16-30, c.Rounding)
+	require.EqualValues(t, 10*4-30, c.Rounding)
 	c = classes["large"]
 	require.EqualValues(t, 2, c.Spans)
 	require.EqualValues(t, 5*8192+8192, c.SpanBytes)

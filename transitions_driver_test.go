@@ -82,24 +82,6 @@ func (d *driver) freeAll(blocks [][]byte) {
 	}
 }
 
-// tinySlot allocates tiny blocks until one lies in another slot than those of before, and then those that
-// share its slot; the blocks that fill the slots up in between are freed.
-func (d *driver) tinySlot(before [][]byte) (blocks [][]byte) {
-	slot := func(b []byte) uintptr { return addressOf(b) / mheap.TinySlot }
-	for {
-		b := d.bytes(7)
-		switch {
-		case len(blocks) > 0 && slot(b) == slot(blocks[0]):
-			return append(blocks, b)
-		case len(before) > 0 && slot(b) == slot(before[0]):
-			d.heap.Free(b)
-		default:
-			d.freeAll(blocks)
-			blocks = [][]byte{b}
-		}
-	}
-}
-
 // scannedSlots returns how many free slots of the driver's own class lie in caches.
 func (d *driver) scannedSlots() (n int) {
 	for s := range d.heap.Spans() {
@@ -128,15 +110,6 @@ func stateOf(b []byte) uint8 {
 	}
 	state, _ := e.Slot(addressOf(b))
 	return mheap.SlotState(state)
-}
-
-// tinyState is stateOf for a tiny block.
-func tinyState(b []byte) uint8 {
-	e := mheap.EntryOf(addressOf(b))
-	if e.Class() != mheap.Tiny {
-		return mheap.InSpan
-	}
-	return mheap.SlotState(e.TinyState(addressOf(b)))
 }
 
 // doubleFreeOf tells whether free panicked as it should when the block is free, and where: on what stack.

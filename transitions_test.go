@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestTransitions makes everything happen that can happen to a slot, a tiny slot, a span, a large object and
+// TestTransitions makes everything happen that can happen to a slot, a span, a large object and
 // a P's cache (doc.go and model/ say what that is), while other goroutines work on the same heap, with fewer
 // and with more Ps than processors. Each transition is tried until its effect is seen; the others may
 // be quicker and take a slot away before it is looked at, so not every try counts. What takes several Ps is
@@ -136,30 +136,6 @@ var transitions = []transition{
 		d.heap.Free(b)
 		d.heap.Release(everything)
 		return mheap.EntryOf(addressOf(b)).InUse() && stateOf(b) == mheap.InSpan
-	}},
-
-	{"tiny: a block freed, its neighbours live", 1, func(d *driver) bool {
-		blocks := d.tinySlot(nil)
-		defer d.freeAll(blocks[1:])
-		d.heap.Free(blocks[0])
-		return len(blocks) > 1 && tinyState(blocks[0]) == mheap.Live
-	}},
-	{"tiny: the last block freed, after the slot was closed", 1, func(d *driver) bool {
-		blocks := d.tinySlot(nil)
-		next := d.tinySlot(blocks) // another slot: the one before is closed, unless it is another P's
-		d.freeAll(blocks)
-		defer d.freeAll(next)
-		return tinyState(blocks[0]) == mheap.Held
-	}},
-	{"tiny: the slot closed, after its last block was freed", 1, func(d *driver) bool {
-		blocks := d.tinySlot(nil)
-		d.freeAll(blocks)
-		if tinyState(blocks[0]) != mheap.Live {
-			return false
-		}
-		next := d.tinySlot(blocks)
-		defer d.freeAll(next)
-		return tinyState(blocks[0]) == mheap.Held
 	}},
 
 	{"span: begun, filled up, with room again, empty and given back", 1, func(d *driver) bool {

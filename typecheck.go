@@ -18,7 +18,7 @@ import (
 // typeInfo is what the heap knows of a type.
 type typeInfo struct {
 	word   uintptr         // typeWord's
-	class  mheap.SpanClass // of one value, if that is a small block with a slot of its own; else 0
+	class  mheap.SpanClass // of one value, if that is a small block; else 0
 	noscan bool
 	err    error // ErrPointers, with the path of the first pointer
 }
@@ -62,8 +62,8 @@ func checkedType(t reflect.Type, word uintptr) *typeInfo {
 		}
 		info.err = fmt.Errorf("spanheap: %w: %v: %s is a %v", ErrPointers, t, path, kind)
 	}
-	if n := t.Size(); info.err == nil && 0 < n && n <= sizeclass.MaxSmall && (n >= smallest || !info.noscan) {
-		info.class = mheap.ClassOf(sizeclass.Of(n), info.noscan)
+	if n := t.Size(); info.err == nil && 0 < n && n <= sizeclass.MaxSmall {
+		info.class = mheap.Small(n, info.noscan)
 	}
 	kept, _ := types.LoadOrStore(t, info)
 	return kept.(*typeInfo)

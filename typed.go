@@ -84,7 +84,7 @@ func freeTyped[T any](op string, p, n uintptr) {
 	}
 	want := goodSize(n)
 	if !noscan {
-		want = goodSize(max(n, smallest)) // references are never tiny
+		want = goodSize(max(n, mheap.TinyMax+1)) // references are never tiny
 	}
 	if e := h.liveBlock(op, p); want != usableSize(e, p) || h.sizeOf(e, p, n) != n {
 		h.liveBlock(op, p) // another may have freed it meanwhile

@@ -26,7 +26,7 @@ type UnreachedClass struct {
 // UnreachedBlock is a live block that no root reaches.
 type UnreachedBlock struct {
 	Addr   uintptr `json:"addr"`
-	Size   uintptr `json:"size"` // bytes of its slot or, of a large object, its span; of a tiny block, its own
+	Size   uintptr `json:"size"` // bytes of its slot or, of a large object, its span
 	Class  string  `json:"class"`
 	Noscan bool    `json:"noscan"` // it holds no references
 }
@@ -38,8 +38,8 @@ type UnreachedBlock struct {
 // or into one; those that are nil or without capacity reach nothing. A block is reached by a root, or by a word
 // of a reached block of a scan class, at a multiple of the word's size, that is an address within it: of New's
 // and MakeSlice's Ts with Ptrs. Any such word counts, whether it is a reference or only looks like one.
-// What noscan blocks hold does not, all []byte among them, nor does what lies elsewhere. Tiny blocks are reached and
-// told one by one, though they share slots; a block that was guarded is of the class "guarded".
+// What noscan blocks hold does not, all []byte among them, nor does what lies elsewhere. A block
+// that was guarded is of the class "guarded".
 //
 // It is for debugging: while it runs nobody may allocate on the heap, free, or write to its blocks. It takes
 // a byte of Go's heap for each slot, and about a second for a million blocks. Errors: ErrClosed; and for

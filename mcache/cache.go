@@ -30,7 +30,6 @@ type Cache struct {
 	id     int
 	spent  uintptr // of the magazines' budget
 	beyond beyond
-	tiny   tinyBlock
 	large  largeSlots
 
 	trimmed [mheap.NumSpanClasses]uintptr // the bins' allocs when they were last looked at by trim

@@ -18,8 +18,6 @@ func (r *rig) sampledPair(class mheap.SpanClass, n uintptr) (rate uintptr) {
 	b := block{n: n, class: class}
 	c := r.Enter(mcache.Pin())
 	switch {
-	case class == mheap.Tiny:
-		b.addr = c.PopTiny(n)
 	case !class.Large():
 		b.addr = c.Pop(class, n)
 	case class == mheap.LargeNoscan && n <= mcache.MaxCachedLarge:
@@ -29,8 +27,6 @@ func (r *rig) sampledPair(class mheap.SpanClass, n uintptr) (rate uintptr) {
 	var err error
 	switch {
 	case b.addr != 0:
-	case class == mheap.Tiny:
-		b.addr, rate, err = r.AllocTiny(nil, n)
 	case !class.Large():
 		b.addr, rate, err = r.Alloc(nil, class, n)
 	default:
@@ -42,9 +38,6 @@ func (r *rig) sampledPair(class mheap.SpanClass, n uintptr) (rate uintptr) {
 	if err != nil {
 		r.t.Error(err)
 		return 0
-	}
-	if rate != 0 && class == mheap.Tiny {
-		b.class = noscan(n)
 	}
 	if e := mheap.EntryOf(b.addr); e.Class() != b.class || !r.free(b) {
 		r.t.Errorf("the block %+v has the class %d, or is not live", b, e.Class())
@@ -83,7 +76,7 @@ func TestBlocksAreSampledByTheirSize(t *testing.T) {
 			class   mheap.SpanClass
 			n, rate uintptr
 		}{
-			{mheap.Tiny, 1, 20}, {mheap.Tiny, 7, 20}, {noscan(64), 50, 1000}, {mheap.ClassOf(20, false), 300, 1000},
+			{mheap.Tiny, 1, 20}, {mheap.Tiny, 4, 20}, {noscan(7), 7, 20}, {noscan(64), 50, 1000}, {mheap.ClassOf(20, false), 300, 1000},
 			{noscan(4000), 4000, 4000}, {mheap.LargeNoscan, 40_000, 200_000}, {mheap.LargeScan, 40_000, 40_000},
 			{mheap.LargeNoscan, 3 << 20, 4 << 20},
 		} {

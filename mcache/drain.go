@@ -162,18 +162,12 @@ func (c *Cache) empty() bool {
 			return false
 		}
 	}
-	return c.tiny.addr == 0 && c.large.count == 0 && c.aside.count == 0
+	return c.large.count == 0 && c.aside.count == 0
 }
 
 // flush gives back everything that c, which is the caller's, holds.
 func (s *Set) flush(c *Cache) {
 	s.flushAside(c)
-	t := c.tiny
-	c.tiny = tinyBlock{frees: t.frees}
-	if t.addr != 0 && mheap.CloseTiny(t.state) {
-		mheap.FreeExactly(t.state, mheap.Live)
-		s.centrals[mheap.Tiny].Return([]mheap.Slot{{Addr: t.addr, State: t.state}})
-	}
 	for i := range mheap.NumSpanClasses {
 		b := &c.bins[i]
 		if slots := (b.top - b.base) / slotSize; slots > 0 {

@@ -68,9 +68,9 @@ func TestDrainGivesBackWhatCachesReport(t *testing.T) {
 	for class := mheap.LargeNoscan + 1; int(class) < mheap.NumSpanClasses; class++ {
 		u := r.Usage(class)
 		require.Zero(t, u.InCaches)
-		require.LessOrEqual(t, u.Live, before[class].live, "an empty tiny slot is closed")
+		require.Equal(t, before[class].live, u.Live)
 		freed += before[class].bytes - u.Bytes
-		if !class.Large() && class != mheap.Tiny {
+		if !class.Large() {
 			require.EqualValues(t, len(spans[class]), u.Spans, "class %d", class)
 		}
 	}
@@ -186,7 +186,7 @@ func TestLeasedCaches(t *testing.T) {
 		addr, _, err := r.Alloc(own, noscan(64), 64)
 		require.NoError(t, err)
 		live = append(live, block{addr, 64, noscan(64)})
-		addr, _, err = r.AllocTiny(own, 3)
+		addr, _, err = r.Alloc(own, mheap.Tiny, 3)
 		require.NoError(t, err)
 		live = append(live, block{addr, 3, mheap.Tiny})
 	}
@@ -194,10 +194,6 @@ func TestLeasedCaches(t *testing.T) {
 	r.verify(live)
 	for _, b := range live[:100] {
 		state, _ := mheap.EntryOf(b.addr).Slot(b.addr)
-		if b.class == mheap.Tiny {
-			require.True(t, r.FreeTiny(nil, b.addr, state, b.n))
-			continue
-		}
 		require.True(t, mheap.FreeSlot(state, mheap.Away))
 		r.Free(own, b.class, b.addr, state, b.n, true)
 	}

@@ -24,12 +24,11 @@ type Hoard struct {
 	Aside            uintptr // slots that wait
 	Spans            int     // from which magazines are filled
 	LargeBytes       uintptr
-	Tiny             bool // a slot is being shared out
 	Beyond, Spent    uintptr
 }
 
 // Empty tells whether the cache holds nothing.
-func (h Hoard) Empty() bool { return h.Slots == 0 && h.Spans == 0 && h.LargeBytes == 0 && !h.Tiny }
+func (h Hoard) Empty() bool { return h.Slots == 0 && h.Spans == 0 && h.LargeBytes == 0 }
 
 // Swept is how many bytes the heap had committed when somebody looked last for what lies idle.
 func (s *Set) Swept() uint64 { return s.swept.Load() }
@@ -47,7 +46,7 @@ func (s *Set) Hoards() (hoards []Hoard) {
 }
 
 func (c *Cache) hoard() Hoard {
-	h := Hoard{ID: c.id, LargeBytes: c.large.bytes, Tiny: c.tiny.addr != 0, Spent: c.spent, Aside: c.aside.count}
+	h := Hoard{ID: c.id, LargeBytes: c.large.bytes, Spent: c.spent, Aside: c.aside.count}
 	for i := int(mheap.LargeNoscan) + 1; i < mheap.NumSpanClasses; i++ {
 		class := mheap.SpanClass(i)
 		b := &c.bins[class]

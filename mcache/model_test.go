@@ -19,19 +19,15 @@ func draw(random *rand.Rand) (class mheap.SpanClass, n uintptr) {
 	}
 	n = 1 + uintptr(random.IntN(1<<(3+random.IntN(13))))
 	n = min(n, sizeclass.MaxSmall)
-	return mheap.ClassOf(sizeclass.Of(n), random.IntN(3) > 0), n
+	return mheap.Small(n, random.IntN(3) > 0), n
 }
 
-// ground tells which bytes are whose. Blocks begin and end at multiples of two.
+// ground tells which bytes are whose. Blocks begin and end at multiples of four.
 type ground map[uintptr]bool
 
 func (g ground) take(t testing.TB, b block) {
 	t.Helper()
-	step := uintptr(2)
-	if b.class != mheap.Tiny {
-		step = 8
-	}
-	for p := b.addr; p < b.addr+min(b.bytes(), 4096); p += step {
+	for p := b.addr; p < b.addr+min(b.bytes(), 4096); p += 4 {
 		if g[p] {
 			require.FailNow(t, "blocks overlap", "%+v at %#x", b, p)
 		}
@@ -40,7 +36,7 @@ func (g ground) take(t testing.TB, b block) {
 }
 
 func (g ground) give(b block) {
-	for p := b.addr; p < b.addr+min(b.bytes(), 4096); p += 2 {
+	for p := b.addr; p < b.addr+min(b.bytes(), 4096); p += 4 {
 		delete(g, p)
 	}
 }

@@ -62,8 +62,6 @@ func (b block) bytes() uintptr {
 	switch {
 	case b.class.Large():
 		return (b.n + mheap.PageSize - 1) &^ (mheap.PageSize - 1)
-	case b.class == mheap.Tiny:
-		return mheap.TinyBytes(b.n)
 	}
 	return b.class.Layout().Bytes
 }
@@ -87,16 +85,6 @@ func (r *rig) alloc(class mheap.SpanClass, n uintptr) (block, error) {
 		}
 		b.addr = span.Base()
 		return b, nil
-	case class == mheap.Tiny:
-		c := r.Enter(mcache.Pin())
-		b.addr = c.PopTiny(n)
-		r.Leave(c)
-		if b.addr != 0 {
-			return b, nil
-		}
-		addr, _, err := r.AllocTiny(nil, n)
-		b.addr = addr
-		return b, err
 	}
 	c := r.Enter(mcache.Pin())
 	b.addr = c.Pop(class, n)
@@ -116,9 +104,6 @@ func (r *rig) free(b block) bool {
 		return false
 	}
 	state, _ := e.Slot(b.addr)
-	if b.class == mheap.Tiny {
-		return r.FreeTiny(nil, b.addr, state, b.n)
-	}
 	if b.class.Large() {
 		if !mheap.FreeExactly(state, mheap.Live) {
 			return false
@@ -188,10 +173,10 @@ func (r *rig) verify(live []block) {
 	}
 	for class := mheap.LargeNoscan + 1; int(class) < mheap.NumSpanClasses; class++ {
 		u := r.Usage(class)
-		require.Equal(r.t, blocks[class], u.Blocks, "blocks of class %d", class)
+		require.Equal(r.t, blocks[class], u.Live, "blocks of class %d", class)
 		require.Equal(r.t, requested[class], u.Requested, "bytes of class %d", class)
 		require.Equal(r.t, u.Slots, u.InSpans+u.InCaches+u.Live)
-		require.GreaterOrEqual(r.t, u.Mallocs, u.Blocks)
+		require.GreaterOrEqual(r.t, u.Mallocs, u.Live)
 	}
 	large := r.LargeUsage()
 	require.Equal(r.t, blocks[mheap.LargeScan]+blocks[mheap.LargeNoscan], large.Spans-large.CachedSpans)

@@ -44,8 +44,8 @@ type Set struct {
 
 // directCounts counts the blocks of a class that no cache has counted.
 type directCounts struct {
-	requested, allocs, frees atomic.Uintptr
-	held, heldBytes          atomic.Uintptr // slots: see Hold
+	requested, allocs atomic.Uintptr
+	held, heldBytes   atomic.Uintptr // slots: see Hold
 }
 
 // nobody is the cache of owners that have none.

@@ -31,8 +31,8 @@ func (s *Set) leave(own, c *Cache) {
 }
 
 // Alloc returns a Live slot of the class for n bytes: the way when Pop has none. own is the caller's
-// own cache, or nil for its P's. The rate is 0 but for a block that is to be sampled, with that rate; such
-// a one has a slot of its own where the class is Tiny. The error is the operating system's.
+// own cache, or nil for its P's. The rate is 0 but for a block that is to be sampled, with that rate. The error is
+// the operating system's.
 func (s *Set) Alloc(own *Cache, class mheap.SpanClass, n uintptr) (addr, rate uintptr, err error) {
 	ticked, charged := false, false
 	for {
@@ -59,8 +59,7 @@ func (s *Set) Alloc(own *Cache, class mheap.SpanClass, n uintptr) (addr, rate ui
 			d := c.renew(n, s.rate.Load(), s.paced.Load())
 			ticked = ticked || d.tick
 			if d.rate != 0 {
-				class, rate = sampledClass(class, n), d.rate
-				b = &c.bins[class]
+				rate = d.rate
 			}
 		}
 		if b.top == b.base {
@@ -92,14 +91,6 @@ func (s *Set) Alloc(own *Cache, class mheap.SpanClass, n uintptr) (addr, rate ui
 			return 0, 0, err
 		}
 	}
-}
-
-// sampledClass is the class of a slot for a block that is sampled: its slot must be its own.
-func sampledClass(class mheap.SpanClass, n uintptr) mheap.SpanClass {
-	if class == mheap.Tiny {
-		return mheap.SmallNoscan(n)
-	}
-	return class
 }
 
 // maxSupply is how many slots an owner gets from the central at once, beside a span: a run as it was given back.
@@ -222,9 +213,6 @@ func (s *Set) makeRoom(own, c *Cache, class mheap.SpanClass) {
 // allocDirect takes a slot from the central, past the caches, for a block that is to be sampled with the
 // rate, or is not.
 func (s *Set) allocDirect(class mheap.SpanClass, n, rate uintptr) (addr, sampled uintptr, err error) {
-	if rate != 0 {
-		class = sampledClass(class, n)
-	}
 	s.mu.Lock()
 	closed := s.closed
 	s.mu.Unlock()

@@ -16,11 +16,10 @@ type Usage struct {
 	Slots       uint64 // of the spans
 	InSpans     uint64 // slots
 	InCaches    uint64 // slots, those held and on their way between caches among them
-	Live        uint64 // slots
+	Live        uint64 // slots, of as many blocks
 	Hollow      uint64 // bytes of slots in spans that were given back to the operating system
 	HollowTails uint64 // bytes in no slot that were given back
 	Requested   uint64 // bytes asked for, of the live blocks
-	Blocks      uint64 // live blocks: more than slots where these are shared
 	Mallocs     uint64 // blocks allocated, ever
 
 	Full  uint64                       // of Spans, those without a free slot that no cache holds
@@ -33,7 +32,7 @@ func (s *Set) Usage(class mheap.SpanClass) (u Usage) {
 	central := s.centrals[class].Usage()
 	d := &s.direct[class]
 	out := uintptr(central.Direct - central.Returned)
-	requested, mallocs, frees := d.requested.Load(), d.allocs.Load(), d.frees.Load()
+	requested, mallocs := d.requested.Load(), d.allocs.Load()
 	held := uintptr(central.Stashed) + d.held.Load()
 	s.each(func(c *Cache) {
 		b := &c.bins[class]
@@ -41,9 +40,6 @@ func (s *Set) Usage(class mheap.SpanClass) (u Usage) {
 		requested += load(&b.requested)
 		mallocs += load(&b.allocs)
 		held += b.held() + c.waiting(class)
-		if class == mheap.Tiny {
-			frees += load(&c.tiny.frees)
-		}
 	})
 	out = min(positive(out), uintptr(central.Slots))
 	u.Spans, u.Slots, u.Bytes = central.Spans, central.Slots, central.Pages<<mheap.PageShift
@@ -53,10 +49,6 @@ func (s *Set) Usage(class mheap.SpanClass) (u Usage) {
 	u.InSpans = u.Slots - u.InCaches - u.Live
 	u.Hollow = min(central.Hollow-central.HollowTails, u.InSpans*uint64(class.Layout().Bytes))
 	u.HollowTails = central.HollowTails
-	u.Blocks = u.Live
-	if class == mheap.Tiny {
-		u.Blocks = uint64(positive(mallocs - frees))
-	}
 	u.Requested = min(uint64(positive(requested)), u.Live*uint64(class.Layout().Bytes))
 	u.Mallocs = uint64(mallocs)
 	return u

@@ -8,7 +8,7 @@ import (
 )
 
 // slotCount is what a walk over a class's spans finds.
-type slotCount struct{ spans, inSpan, held, live, blocks, liveBytes uint64 }
+type slotCount struct{ spans, inSpan, held, live, liveBytes uint64 }
 
 // Verify checks the centrals' lists, the slots of the spans that caches hold, and recounts every span class from the slots' states: what is
 // in spans, in caches and live must be what the counts say. It is exact only while nobody else
@@ -38,11 +38,6 @@ func (s *Set) Verify() error {
 		c.inSpan += uint64(inSpan)
 		c.held += uint64(held)
 		c.live += uint64(live)
-		if span.Class() == mheap.Tiny {
-			for i := range uintptr(span.Slots()) {
-				c.blocks += uint64(mheap.TinyBlocks(span.State(i)))
-			}
-		}
 	})
 	errs := []error{broken, s.verifyLarge(&counts)}
 	for i := int(mheap.LargeNoscan) + 1; i < mheap.NumSpanClasses; i++ {
@@ -65,16 +60,12 @@ func (s *Set) verifyClass(class mheap.SpanClass, c *slotCount) error {
 		}
 	})
 	u := s.Usage(class)
-	if class != mheap.Tiny {
-		c.blocks = c.live
-	}
 	return errors.Join(
 		recount("spans", u.Spans, c.spans),
 		recount("spans on lists and with caches", listed+held, c.spans),
 		recount("slots in spans", u.InSpans, c.inSpan),
 		recount("slots in caches", u.InCaches, c.held),
 		recount("live slots", u.Live, c.live),
-		recount("live blocks", u.Blocks, c.blocks),
 	)
 }
 

@@ -12,8 +12,6 @@ const (
 	MetaSmall = metaSmall
 	MetaChunk = metaChunk
 	MetaStep  = metaStep
-
-	TinyGrain = tinyGrain
 )
 
 // ErrNoRoom is what Extend says when the pages behind a span are in use.

@@ -59,10 +59,10 @@ func (h *Heap) covered(s *Span) (grains uint32) {
 
 // seek returns the first slot from i on that is in the span, or that is not, or else the number of slots.
 func (s *Span) seek(i uintptr, inSpan bool) uintptr {
-	l, slots := s.class.Layout(), uintptr(s.slots)
+	slots := uintptr(s.slots)
 	for i < slots {
-		state := s.states() + l.Stride(i)
-		if state&7 == 0 && l.stride == 0 {
+		state := s.states() + i
+		if state&7 == 0 {
 			if v := *quadAt(state); inSpan && noneInSpan(v) || !inSpan && allInSpan(v) {
 				i += 8
 				continue

@@ -39,8 +39,8 @@ func TestLayoutsAreTheSizeClasses(t *testing.T) {
 	require.False(t, mheap.Tiny.Large())
 	require.True(t, mheap.Tiny.Noscan())
 	require.EqualValues(t, sizeclass.NumClasses, mheap.Tiny.Size())
-	require.EqualValues(t, mheap.TinySlot, tiny.Bytes)
-	require.EqualValues(t, mheap.PageSize/mheap.TinySlot, tiny.Slots)
+	require.EqualValues(t, mheap.TinyMax, tiny.Bytes)
+	require.EqualValues(t, mheap.PageSize/mheap.TinyMax, tiny.Slots)
 	require.Zero(t, tiny.Tail())
 }
 
@@ -65,7 +65,7 @@ func TestTheSlotOfEveryOffset(t *testing.T) {
 			if i != offset/l.Bytes || first != (offset%l.Bytes == 0) {
 				require.FailNow(t, "wrong slot", "class %d, offset %d: slot %d, first %t", class, offset, i, first)
 			}
-			if l.Stride(i) >= class.StateBytes() {
+			if i >= class.StateBytes() {
 				require.FailNow(t, "no state", "class %d, offset %d", class, offset)
 			}
 		}

@@ -107,7 +107,7 @@ func (e Entry) Offset(p uintptr) uintptr {
 func (e Entry) Slot(p uintptr) (state uintptr, first bool) {
 	l := e.Class().Layout()
 	i, first := l.Slot(e.Offset(p))
-	return uintptr(e>>16) + l.Stride(i), first
+	return uintptr(e>>16) + i, first
 }
 
 // stateAt is the state that Slot returns, of a page in use or not.
@@ -120,14 +120,14 @@ func (e Entry) stateAt(p uintptr) uintptr {
 // slot's start, in parts of its length.
 type Spot uint64
 
-// Spot returns where p lies in the page's span, which is of the class, one of small slots of their own.
+// Spot returns where p lies in the page's span, which is of the class, one of small slots.
 //
 //go:nosplit
 func (e Entry) Spot(class SpanClass, p uintptr) Spot {
 	return Spot(uint64(e.Offset(p)) * magics[class])
 }
 
-// First tells whether a slot of the class begins at the spot; in a class without small slots of their own none does.
+// First tells whether a slot of the class begins at the spot; in a class without small slots none does.
 //
 //go:nosplit
 func (s Spot) First(class SpanClass) bool { return uint32(s) < uint32(magics[class]) }
@@ -138,7 +138,7 @@ func (s Spot) First(class SpanClass) bool { return uint32(s) < uint32(magics[cla
 func (e Entry) StateOf(s Spot) uintptr { return uintptr(e>>16) + uintptr(s>>32) }
 
 // LiveSlot returns the address of the state of the slot that begins at p, or 0 unless the page's
-// span is of the class, one of small slots of their own, and a slot begins at p and is Live.
+// span is of the class, one of small slots, and a slot begins at p and is Live.
 //
 //go:nosplit
 func (e Entry) LiveSlot(class SpanClass, p uintptr) uintptr {
@@ -156,7 +156,7 @@ type Finder struct {
 	magic uint64
 }
 
-// FinderOf returns what finds the slots of the class, one of small slots of their own.
+// FinderOf returns what finds the slots of the class, one of small slots.
 func FinderOf(class SpanClass) Finder { return Finder{class, magics[class]} }
 
 // Slot returns the address of the state of the slot that begins at p, or 0 unless the page's entry is e and of a span of

@@ -21,7 +21,7 @@ import "sync/atomic"
 // the same moment: the store of the one comes after the look and after the other's swap. Then both go on, and the own
 // cache has the slot. The other leaves his aside, Away, until any store that was on its way has long arrived; when
 // he settles it and finds another state than the one he gave it, it is the block that two freed. Blocks that no cache owns,
-// large and tiny ones among them, are Live with the owner 0 or Noted, and only ever freed by a compare-and-swap.
+// large ones among them, are Live with the owner 0 or Noted, and only ever freed by a compare-and-swap.
 //
 // So an allocation and a free by the same cache take no atomic read-modify-write, a free by another takes one, and a
 // second free is seen wherever the slot then lies.

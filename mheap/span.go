@@ -96,7 +96,7 @@ func (s *Span) NeedZero() bool { return s.needZero }
 func (s *Span) States() uintptr { return s.states() }
 
 // State returns the address of the state of slot i.
-func (s *Span) State(i uintptr) uintptr { return s.states() + s.class.Layout().Stride(i) }
+func (s *Span) State(i uintptr) uintptr { return s.states() + i }
 
 func (s *Span) states() uintptr { return addressOf(s) + recordSize }
 

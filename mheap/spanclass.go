@@ -4,7 +4,7 @@ import "github.com/spanheap/spanheap/sizeclass"
 
 // SpanClass says what a span is cut into: a size class, and whether its slots may hold references
 // to other blocks (scan) or not (noscan): class<<1 | noscan. Class 0 is one large object; one
-// class above the size classes is tiny: slots of 16 bytes that noscan blocks under 8 bytes share. The class above
+// class above the size classes is tiny: noscan slots smaller than any of theirs. The class above
 // that is of the span of guarded blocks, which has neither central nor magazines.
 type SpanClass uint8
 
@@ -17,8 +17,7 @@ const (
 
 	Guarded = Tiny + 1
 
-	TinySlot = 16 // bytes of a slot that tiny blocks share
-	TinyMax  = 7  // bytes of the largest block that is tiny
+	TinyMax = 4 // bytes of a tiny slot, and of the largest block that is tiny
 )
 
 // ClassOf returns the span class of a size class.
@@ -43,11 +42,10 @@ func (sc SpanClass) Large() bool { return sc <= LargeNoscan }
 
 // Layout is the arithmetic of a span class. It is fixed; the table of it is read on every free.
 type Layout struct {
-	magic  uint64  // reciprocal of Bytes: offset*magic>>32 is offset/Bytes for offsets in the span
-	Bytes  uintptr // of a slot; 0 for large objects
-	Pages  uint32  // of the shortest span; 0 for large objects
-	Slots  uint32  // of the shortest span
-	stride uint32  // shift from a slot's number to the offset of its state
+	magic uint64  // reciprocal of Bytes: offset*magic>>32 is offset/Bytes for offsets in the span
+	Bytes uintptr // of a slot; 0 for large objects
+	Pages uint32  // of a span as a rule; 0 for large objects
+	Slots uint32  // of such a span
 }
 
 // layouts has a place for every value of a SpanClass, so that looking one up needs no check.
@@ -65,32 +63,41 @@ func makeLayouts() (t [256]Layout) {
 		}
 		t[c<<1], t[c<<1|1] = l, l
 	}
-	t[Tiny] = Layout{magic: 1 << 32 / TinySlot, Bytes: TinySlot, Pages: 1, Slots: PageSize / TinySlot, stride: tinyStride}
+	t[Tiny] = Layout{magic: 1 << 32 / TinyMax, Bytes: TinyMax, Pages: 1, Slots: PageSize / TinyMax}
 	t[Guarded] = Layout{magic: 1 << 32 / GuardSlot, Bytes: GuardSlot, Pages: guardPages, Slots: GuardSlots + 1}
 	return t
 }
 
-// smallNoscan is the span class of noscan blocks by their size in words of 8 bytes, less one.
+// Small returns the class of blocks of n bytes, 0 < n <= sizeclass.MaxSmall.
+func Small(n uintptr, noscan bool) SpanClass {
+	if noscan {
+		return SmallNoscan(n)
+	}
+	return ClassOf(sizeclass.Of(n), false)
+}
+
+// smallNoscan is the span class of noscan blocks by their size in words of 4 bytes, less one.
 var smallNoscan = makeSmallNoscan()
 
-func makeSmallNoscan() (t [sizeclass.MaxSmall / 8]SpanClass) {
+func makeSmallNoscan() (t [sizeclass.MaxSmall / 4]SpanClass) {
 	for i := range t {
-		t[i] = ClassOf(sizeclass.Of(uintptr(i+1)*8), true)
+		t[i] = ClassOf(sizeclass.Of(uintptr(i+1)*4), true)
 	}
+	t[0] = Tiny
 	return t
 }
 
-// SmallNoscan is ClassOf(sizeclass.Of(n), true), in fewer steps; 0 < n <= sizeclass.MaxSmall.
+// SmallNoscan is Small(n, true).
 //
 //go:nosplit
-func SmallNoscan(n uintptr) SpanClass { return smallNoscan[(n-1)/8%uintptr(len(smallNoscan))] }
+func SmallNoscan(n uintptr) SpanClass { return smallNoscan[(n-1)/4%uintptr(len(smallNoscan))] }
 
-// magics are the reciprocals of the classes of small slots of their own; 0 for all others.
+// magics are the reciprocals of the classes of small slots; 0 for all others.
 var magics = makeMagics()
 
 func makeMagics() (t [256]uint64) {
 	for i := range NumSpanClasses {
-		if class := SpanClass(i); !class.Large() && class != Tiny {
+		if class := SpanClass(i); !class.Large() {
 			t[i] = class.Layout().magic
 		}
 	}
@@ -104,8 +111,7 @@ func (sc SpanClass) Layout() *Layout { return &layouts[sc] }
 // error, below 2^-32 of the slot's size, adds up to less than a slot's reciprocal.
 const MaxSpanBytes = 128 << 10
 
-// SlotsIn returns how many slots a span of npages is cut into: no fewer than the class's pages, and
-// MaxSpanBytes at most; any for a large object.
+// SlotsIn returns how many slots a span of npages is cut into, MaxSpanBytes at most; any for a large object.
 func (sc SpanClass) SlotsIn(npages uintptr) uint32 {
 	l := sc.Layout()
 	if sc.Large() {
@@ -121,7 +127,7 @@ func (sc SpanClass) stateBytes(npages uintptr) uintptr {
 	if places*l.Bytes < npages<<PageShift {
 		places++
 	}
-	return places << l.stride
+	return places
 }
 
 // Slot returns which slot the byte at offset in the span lies in, and whether the slot begins there.
@@ -129,6 +135,3 @@ func (l *Layout) Slot(offset uintptr) (i uintptr, first bool) {
 	i = uintptr(uint64(offset) * l.magic >> 32)
 	return i, i*l.Bytes == offset
 }
-
-// Stride returns the offset of the state of slot i.
-func (l *Layout) Stride(i uintptr) uintptr { return i << l.stride }

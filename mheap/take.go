@@ -13,8 +13,8 @@ func (s *Span) Take(dst []Slot) int {
 	l := s.class.Layout()
 	n, i := 0, uintptr(s.Cursor)
 	for i < uintptr(s.slots) && n < len(dst) {
-		state := s.states() + l.Stride(i)
-		if state&7 == 0 && l.stride == 0 && noneInSpan(*quadAt(state)) {
+		state := s.states() + i
+		if state&7 == 0 && noneInSpan(*quadAt(state)) {
 			i += 8
 			continue
 		}

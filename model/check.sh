@@ -36,8 +36,6 @@ holds slot -DS=1 -DCALLS=4 -DNOTES -DNUMBERED=1
 holds slot -DCALLS=4 -DNOTES
 holds slot -DS=1 -DCALLS=7
 holds slot -DS=1 -DP=3 -DCALLS=4
-holds tiny -DFREES=1
-holds tiny -DLIVES=1
 holds seize -DCLOSERS=0
 holds seize -DCHANGERS=0
 holds seize -DCHANGERS=0 -DCLOSERS=0 -DDRAINERS=2
@@ -56,11 +54,6 @@ breaks slot -DCALLS=3 -DNOTES -DNOTE_BY_STORE
 breaks slot -DCALLS=3 -DNOTES -DNOTED_OWNED
 breaks slot -DS=1 -DCALLS=6 -DSPAN_ENDS_MEANWHILE
 breaks slot -DS=1 -DP=3 -DCALLS=6 -DSPAN_ENDS_PASSING
-breaks tiny -DFREE_BY_STORE
-breaks tiny -DCLOSE_BY_STORE
-breaks tiny -DALLOC_BY_WORD
-breaks tiny -DLAST_BY_LOOK
-breaks tiny -DSPAN_ENDS_MEANWHILE
 breaks seize -DCLOSERS=0 -DSTORE_AFTER_STOP
 breaks seize -DCLOSERS=0 -DRESTORE_EARLY
 breaks seize -DCLOSERS=0 -DNO_STOP

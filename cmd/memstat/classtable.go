@@ -7,7 +7,7 @@ import (
 )
 
 // A classTable is the size classes, smallest first. Its rows are numbered from 0; large blocks are
-// the row behind the last, and tiny ones, which share a slot, the row before the first.
+// the row behind the last, and tiny ones the row before the first.
 type classTable []spanheap.SizeClass
 
 const tinyRow = -1
@@ -15,7 +15,7 @@ const tinyRow = -1
 // place returns the row of a block, and the bytes that it gets.
 func (t classTable) place(k kind) (row int, bytes uint64) {
 	good := spanheap.GoodSize(int(k.size))
-	if k.size == 0 || k.size < uint64(t[0].Size) && k.align <= uint64(good) {
+	if k.size == 0 || good < t[0].Size && k.align <= uint64(good) {
 		return tinyRow, uint64(good)
 	}
 	for row, c := range t {
@@ -40,7 +40,10 @@ func (t classTable) name(row int) string {
 
 // slot returns the bytes of the row's slots, 0 where they differ.
 func (t classTable) slot(row int) uint64 {
-	if row == tinyRow || row == len(t) {
+	switch row {
+	case tinyRow:
+		return uint64(spanheap.GoodSize(1))
+	case len(t):
 		return 0
 	}
 	return uint64(t[row].Size)

@@ -30,7 +30,7 @@ memstat waste -json
   total           the sum of classes; its class is "all"
   classes         an object for each class that the load has blocks of, the most wasteful first:
     class         "tiny", the class's number, or "large"
-    slot          bytes of a slot; 0 for tiny and large, where they differ
+    slot          bytes of a slot; 0 for large, where they differ
     blocks        how many blocks
     requested     what they ask for
     rounding      their slots, less what they ask for

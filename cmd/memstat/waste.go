@@ -18,7 +18,8 @@ var wasteCommand = command{
 ask for, and tails, the ends of the spans that hold them when every span is full. The load is what is
 live in a heap trace at its peak of live bytes, or a list of sizes: a size and a count of blocks on
 each line, with a comma between; the first line may be a header. Blocks above the largest class are
-large: whole pages, 256 GiB less a page at most (2 GiB on 32-bit systems). Blocks under the smallest share a slot: they are tiny.
+large: whole pages, 256 GiB less a page at most (2 GiB on 32-bit systems). Blocks of 4 bytes and less are
+tiny.
 
 A FILE of - is standard input.
 ` + undetectable,

@@ -119,7 +119,7 @@ func TestWasteOfATraceIsThatOfItsPeak(t *testing.T) {
 }
 
 // Of what the classes force on every heap, a real heap at the same moment shows the same rounding
-// in every class, except in tiny slots, whose blocks share their waste. No block is sampled or guarded, and so
+// in every class. No block is sampled or guarded, and so
 // elsewhere than in its class.
 func TestWasteOfATraceIsWhatAHeapShows(t *testing.T) {
 	rate := spanheap.ProfileRate()
@@ -130,9 +130,6 @@ func TestWasteOfATraceIsWhatAHeapShows(t *testing.T) {
 		r := replays(t, "-rounds", "1", sample(name))[0]
 		for _, of := range w.Classes {
 			i := slices.IndexFunc(r.StatsPeak.Classes, func(c spanheap.ClassStats) bool { return c.Name == of.Class })
-			if of.Class == "tiny" {
-				continue
-			}
 			require.GreaterOrEqual(t, i, 0, of.Class)
 			require.Equal(t, of.Rounding, r.StatsPeak.Classes[i].Rounding, "%s: class %s", name, of.Class)
 		}
