@@ -23,10 +23,10 @@ import (
 //go:noinline
 //go:nosplit
 func (h *Heap) AllocUninit(n int) ([]byte, error) {
-	if uint(n-1) < sizeclass.MaxSmall {
+	if uintptr(n) <= sizeclass.MaxSmall {
 		c := h.caches.Visit(mcache.Here())
 		class := mheap.SmallNoscan(uintptr(n))
-		if p := c.Next(class); p != 0 && c.Covers(uintptr(n)) {
+		if p := c.Next(class); c.Covers(uintptr(n)) && p != 0 {
 			c.Take(class, uintptr(n))
 			h.caches.Done(c)
 			raceAlloc(p, uintptr(n))
@@ -42,10 +42,10 @@ func (h *Heap) AllocUninit(n int) ([]byte, error) {
 //go:noinline
 //go:nosplit
 func (h *Heap) Alloc(n int) ([]byte, error) {
-	if uint(n-1) < sizeclass.MaxSmall {
+	if uintptr(n) <= sizeclass.MaxSmall {
 		c := h.caches.Visit(mcache.Here())
 		class := mheap.SmallNoscan(uintptr(n))
-		if p := c.Next(class); p != 0 && c.Covers(uintptr(n)) {
+		if p := c.Next(class); c.Covers(uintptr(n)) && p != 0 {
 			c.Take(class, uintptr(n))
 			h.caches.Done(c)
 			raceAlloc(p, uintptr(n))

@@ -21,7 +21,7 @@ const runLength = 64
 func (h *Heap) AllocBatch(n int, dst [][]byte) (int, error) {
 	made := 0
 	for made < len(dst) || n < 0 { // of which AllocUninit tells
-		if uint(n-1) < sizeclass.MaxSmall {
+		if uintptr(n)-1 < sizeclass.MaxSmall {
 			class := mheap.SmallNoscan(uintptr(n))
 			c := h.caches.Enter(mcache.Pin())
 			made += popRun(c, class, uintptr(n), dst[made:min(len(dst), made+runLength)])

@@ -18,7 +18,7 @@ import (
 //go:noinline
 //go:nosplit
 func (h *Heap) Free(b []byte) {
-	if n := uintptr(cap(b)); n-1 < sizeclass.MaxSmall {
+	if n := uintptr(cap(b)); n <= sizeclass.MaxSmall {
 		raceFree(addressOf(b), n)
 		c := h.caches.Visit(mcache.Here())
 		p, class := addressOf(b), mheap.SmallNoscan(n)

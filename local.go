@@ -21,7 +21,7 @@ import (
 // own blocks with a plain store, later ones with an atomic step, which takes several times as long.
 type Local struct {
 	use     localUse
-	cache   *mcache.Cache // nil after Close, the heap's too, and where there was no memory for one
+	cache   *mcache.Cache // Nobody's after Close, the heap's too, and where there was no memory for one
 	key     mheap.Key     // the heap's
 	heap    *Heap
 	closed  bool
@@ -31,9 +31,12 @@ type Local struct {
 // Local returns a new cache for the calling goroutine, or for another that it is handed to. Where there is no memory
 // for a cache, or the heap is closed, the Local does without: each of its calls is the heap's own, errors included.
 func (h *Heap) Local() *Local {
-	l := &Local{key: h.key, heap: h}
+	l := &Local{key: h.key, heap: h, cache: mcache.Nobody()}
 	_, err := h.insist(0, func() (_ uintptr, err error) {
-		l.cache, err = h.caches.Lease()
+		c, err := h.caches.Lease()
+		if err == nil {
+			l.cache = c
+		}
 		return 0, err
 	})
 	if err == nil {
@@ -58,20 +61,24 @@ func (l *Local) Close() error {
 		return fmt.Errorf("spanheap: local: %w", ErrClosed)
 	}
 	l.closed = true
-	if c := l.cache; c != nil {
+	if c := l.cache; c != mcache.Nobody() {
 		l.cleanup.Stop()
-		l.cache = nil
+		l.cache = mcache.Nobody()
 		l.heap.takeLocal(c)
 	}
 	runtime.KeepAlive(l)
 	return nil
 }
 
-// AllocUninit returns a block of n bytes whose contents are undefined. See Heap.AllocUninit.
+// AllocUninit returns a block of n bytes whose contents are undefined. See Heap.AllocUninit. That it is not split spares
+// the look at the stack.
+//
+//go:noinline
+//go:nosplit
 func (l *Local) AllocUninit(n int) ([]byte, error) {
-	if c := l.cache; uint(n-1) < sizeclass.MaxSmall && c != nil {
+	if c := l.cache; uintptr(n) <= sizeclass.MaxSmall {
 		class := mheap.SmallNoscan(uintptr(n))
-		if p := c.Next(class); p != 0 && c.Covers(uintptr(n)) {
+		if p := c.Next(class); c.Covers(uintptr(n)) && p != 0 {
 			l.use.begin()
 			c.Take(class, uintptr(n))
 			l.use.end()
@@ -83,10 +90,13 @@ func (l *Local) AllocUninit(n int) ([]byte, error) {
 }
 
 // Alloc returns a block of n zeroed bytes. See Heap.Alloc.
+//
+//go:noinline
+//go:nosplit
 func (l *Local) Alloc(n int) ([]byte, error) {
-	if c := l.cache; uint(n-1) < sizeclass.MaxSmall && c != nil {
+	if c := l.cache; uintptr(n) <= sizeclass.MaxSmall {
 		class := mheap.SmallNoscan(uintptr(n))
-		if p := c.Next(class); p != 0 && c.Covers(uintptr(n)) {
+		if p := c.Next(class); c.Covers(uintptr(n)) && p != 0 {
 			l.use.begin()
 			c.Take(class, uintptr(n))
 			l.use.end()
@@ -105,7 +115,7 @@ func (l *Local) allocBytes(n int, zero bool) ([]byte, error) {
 	if l.closed {
 		return nil, fmt.Errorf("spanheap: local: %w", ErrClosed)
 	}
-	if c == nil || n <= 0 || n > sizeclass.MaxSmall || h.checks != nil {
+	if c == mcache.Nobody() || n <= 0 || n > sizeclass.MaxSmall || h.checks != nil {
 		return h.allocBytes(n, zero)
 	}
 	size := uintptr(n)
@@ -133,7 +143,7 @@ func (l *Local) allocBytes(n int, zero bool) ([]byte, error) {
 //go:nosplit
 func (l *Local) Free(b []byte) {
 	p, n := addressOf(b), uintptr(cap(b))
-	if c := l.cache; n-1 < sizeclass.MaxSmall && c != nil {
+	if c := l.cache; n <= sizeclass.MaxSmall {
 		class := mheap.SmallNoscan(n)
 		if found := l.key.Find(p); found.Own(p) {
 			e := found.Arena().Entry(p)
@@ -146,23 +156,22 @@ func (l *Local) Free(b []byte) {
 					l.use.end()
 					return
 				} else if mheap.IsLive(s) {
-					l.freeOtherwise(class, p, state, n)
+					l.freeOtherwise(p, state, n)
 					return
 				}
 			}
 		}
 	}
-	l.freeElsewhere(b)
+	l.freeElsewhere(p, n)
 }
 
 // freeElsewhere is Free of a block that has not the slot that its size leads to, or is not of the heap, or is noted. The slot of a noted
 // one is the Local's as well: given to the P, and from there to others, it would lie among theirs.
 //
 //go:noinline
-func (l *Local) freeElsewhere(b []byte) {
-	p, n := addressOf(b), uintptr(cap(b))
-	if l.cache == nil || n-1 >= sizeclass.MaxSmall {
-		l.heap.Free(b)
+func (l *Local) freeElsewhere(p, n uintptr) {
+	if l.cache == mcache.Nobody() || n-1 >= sizeclass.MaxSmall {
+		l.heap.Free(bytesAt(p, int(n)))
 		return
 	}
 	l.use.begin()
@@ -171,11 +180,16 @@ func (l *Local) freeElsewhere(b []byte) {
 	runtime.KeepAlive(l)
 }
 
-// freeOtherwise gives back the block at p, whose state was seen Live, where the Local does not own it or has no room.
-func (l *Local) freeOtherwise(class mheap.SpanClass, p, state, n uintptr) {
+// freeOtherwise gives back the block of n bytes at p, whose state was seen Live, where the Local does not own it or has
+// no room.
+func (l *Local) freeOtherwise(p, state, n uintptr) {
+	c, class, freed := l.cache, mheap.SmallNoscan(n), true
+	if c == mcache.Nobody() {
+		l.heap.Free(bytesAt(p, int(n)))
+		return
+	}
 	raceFree(p, n)
 	l.use.begin()
-	c, freed := l.cache, true
 	owned := c.Owns(mheap.SlotState(state))
 	if owned || !c.HasRoomAside() {
 		l.heap.caches.MakeRoom(c, class)

@@ -36,7 +36,7 @@ func (o *locals) end() {
 	for _, w := range o.open {
 		if l := w.Value(); l != nil {
 			l.cleanup.Stop()
-			l.cache = nil
+			l.cache = mcache.Nobody()
 		}
 	}
 	clear(o.open)

@@ -18,13 +18,14 @@ import "github.com/spanheap/spanheap/mheap"
 // Cache is one owner's slots. It lives off the Go heap and holds no Go pointers. Its owner alone
 // writes it, others read single words for statistics.
 type Cache struct {
+	// What every call looks at is at the front, where the processor finds out whether there is a cache.
+	countdown uintptr                 // bytes until the slow path must see a block
+	live      uint8                   // the state of the blocks that it allocates
+	own       uint8                   // the state of the live blocks that it owns, or noState
+	away      uint8                   // the state of the slots that it sets aside
+	_         [64 - wordSize - 3]byte // so that a bin is a cache line
+
 	bins [256]bin // by span class; of this length so that looking one up needs no check
-
-	countdown uintptr // bytes until the slow path must see a block
-
-	live uint8 // the state of the blocks that it allocates
-	own  uint8 // the state of the live blocks that it owns, or noState
-	away uint8 // the state of the slots that it sets aside
 
 	aside  aside
 	id     int
@@ -79,11 +80,13 @@ func (c *Cache) Take(class mheap.SpanClass, n uintptr) {
 //
 //go:nosplit
 func (c *Cache) Pop(class mheap.SpanClass, n uintptr) uintptr {
-	p := c.Next(class)
-	if p == 0 || !c.Covers(n) {
+	if !c.Covers(n) {
 		return 0
 	}
-	c.Take(class, n)
+	p := c.Next(class)
+	if p != 0 {
+		c.Take(class, n)
+	}
 	return p
 }
 

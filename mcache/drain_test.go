@@ -234,7 +234,7 @@ func TestAClosedSetGivesNothing(t *testing.T) {
 	require.ErrorIs(t, err, mheap.ErrClosed)
 	c := r.Enter(mcache.Pin())
 	r.Leave(c)
-	require.Same(t, mcache.Nobody, c)
+	require.Same(t, mcache.Nobody(), c)
 	r.heap.Close()
 	require.NotPanics(t, func() {
 		_, err = r.alloc(noscan(1024), 1024)

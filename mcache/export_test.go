@@ -14,9 +14,6 @@ const (
 	CacheSize  = cacheSize
 )
 
-// Nobody is the cache of owners that have none.
-var Nobody = &nobody
-
 // Hoard is what one cache holds.
 type Hoard struct {
 	ID               int

@@ -51,6 +51,9 @@ type directCounts struct {
 // nobody is the cache of owners that have none.
 var nobody Cache
 
+// Nobody returns the cache of owners that have none: it has no slots and owns no blocks, and is only looked at.
+func Nobody() *Cache { return &nobody }
+
 func init() { nobody.init() }
 
 // Init makes s the caches over a page heap. It is called once, before any other method.

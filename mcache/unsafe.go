@@ -13,6 +13,7 @@ import (
 const (
 	slotSize  = unsafe.Sizeof(mheap.Slot{})
 	cacheSize = unsafe.Sizeof(Cache{})
+	wordSize  = unsafe.Sizeof(uintptr(0))
 )
 
 // pointer turns an address into a pointer. The race detector's pointer check, which wants to see what

@@ -72,7 +72,7 @@ func TestVisitsFindNobodyWhereProcPinIsUnknown(t *testing.T) {
 	defer mcache.ForgetOffsetOfP()()
 	r := newRig(t)
 	r.fillCaches(1, 4)
-	require.Same(t, mcache.Nobody, r.Visit(mcache.Here()))
+	require.Same(t, mcache.Nobody(), r.Visit(mcache.Here()))
 	r.verify(nil)
 	r.requireEmpty()
 }

@@ -38,3 +38,8 @@ func (k Key) Find(p uintptr) Found {
 //
 //go:nosplit
 func (f Found) Own(uintptr) bool { return f != 0 }
+
+// entryIn reads a page's entry.
+//
+//go:nosplit
+func entryIn(p *uint64) Entry { return Entry(atomic.LoadUint64(p)) }

@@ -2,11 +2,7 @@
 
 package mheap
 
-import (
-	"sync/atomic"
-
-	"github.com/spanheap/spanheap/arena"
-)
+import "github.com/spanheap/spanheap/arena"
 
 // arenaIndex has a place for every arena of a 48-bit address space: the address of its record, and the
 // key of its heap above it, so that one look tells both. It is untouched, and so not resident, but for
@@ -34,11 +30,11 @@ func recordIn(place uintptr) uintptr { return place & (1<<keyShift - 1) }
 // the key's heap, that is the address of its record.
 type Found uintptr
 
-// Find asks the index about p.
+// Find asks the index about p, as plainly as entryIn reads.
 //
 //go:nosplit
 func (k Key) Find(p uintptr) Found {
-	return Found(atomic.LoadUintptr(&arenaIndex[indexOf(p)%uintptr(len(arenaIndex))]) ^ uintptr(k))
+	return Found(arenaIndex[indexOf(p)%uintptr(len(arenaIndex))] ^ uintptr(k))
 }
 
 // Own tells whether p, which was asked about, lies in an arena of the key's heap: bits above the 48th are another
@@ -46,3 +42,9 @@ func (k Key) Find(p uintptr) Found {
 //
 //go:nosplit
 func (f Found) Own(p uintptr) bool { return (uintptr(f)|p)>>keyShift == 0 }
+
+// entryIn reads a page's entry, plainly: words of 64 bits are written and read as one, and a reader who has a right to
+// what the entry says has come behind its writer.
+//
+//go:nosplit
+func entryIn(p *uint64) Entry { return Entry(*p) }

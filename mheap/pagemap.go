@@ -77,7 +77,7 @@ func (f Found) Arena() *Arena { return arenaAt(uintptr(f)) }
 //
 //go:nosplit
 func (a *Arena) Entry(p uintptr) Entry {
-	return Entry(atomic.LoadUint64(&a.entries[p>>PageShift&(pagesPerArena-1)]))
+	return entryIn(&a.entries[p>>PageShift&(pagesPerArena-1)])
 }
 
 // EntryOf returns the entry of the page that holds p: 0 when p is in no span.

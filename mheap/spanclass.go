@@ -76,21 +76,21 @@ func Small(n uintptr, noscan bool) SpanClass {
 	return ClassOf(sizeclass.Of(n), false)
 }
 
-// smallNoscan is the span class of noscan blocks by their size in words of 4 bytes, less one.
+// smallNoscan is the span class of noscan blocks by their size in words of 4 bytes.
 var smallNoscan = makeSmallNoscan()
 
-func makeSmallNoscan() (t [sizeclass.MaxSmall / 4]SpanClass) {
-	for i := range t {
-		t[i] = ClassOf(sizeclass.Of(uintptr(i+1)*4), true)
+func makeSmallNoscan() (t [sizeclass.MaxSmall/4 + 1]SpanClass) {
+	t[1] = Tiny
+	for i := 2; i < len(t); i++ {
+		t[i] = ClassOf(sizeclass.Of(uintptr(i)*4), true)
 	}
-	t[0] = Tiny
 	return t
 }
 
-// SmallNoscan is Small(n, true).
+// SmallNoscan is Small(n, true), and LargeScan, whose magazines are empty, for n = 0.
 //
 //go:nosplit
-func SmallNoscan(n uintptr) SpanClass { return smallNoscan[(n-1)/4%uintptr(len(smallNoscan))] }
+func SmallNoscan(n uintptr) SpanClass { return smallNoscan[(n+3)/4] }
 
 // magics are the reciprocals of the classes of small slots; 0 for all others.
 var magics = makeMagics()
