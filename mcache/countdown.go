@@ -9,7 +9,7 @@ import (
 // block, because the heap's housekeeping is due, or because the block is to be sampled. It is the
 // smaller of two distances:
 //
-//	to the tick     interval bytes
+//	to the tick     interval bytes, more for who hands out many in no time
 //	to the sample   exponentially distributed, with the rate as its mean
 //
 // So the sampled bytes are a Poisson process along all bytes that are handed out, and a block of n bytes
@@ -19,12 +19,18 @@ import (
 // A rate may be paced: an owner that hands out more than so many bytes in the time of pace has a higher one, as many
 // bytes as it hands out in that time. The sample is due by the rate with which its distance was drawn.
 
-// interval is how many bytes a cache hands out between two ticks.
-const interval = 2 << 20
+// interval is how many bytes a cache hands out between two ticks. Where it hands out so many in less than a part of
+// pace, one in ticksInPace, it is what it hands out in such a part, but no more than longestInterval.
+const (
+	interval        = 2 << 20
+	longestInterval = 16 << 20
+	ticksInPace     = 16
+)
 
 // beyond is what lies behind the countdown.
 type beyond struct {
 	tick, sample uintptr // bytes from the countdown's end to the tick and to the sample; one of them is 0
+	distance     uintptr // bytes from the tick before to this one
 	rate         uintptr // of the set, when it was last looked at
 	drawn        uintptr // the rate with which the distance to the sample was drawn
 
@@ -77,6 +83,7 @@ type due struct {
 // start begins the countdown of a new cache.
 func (c *Cache) start(rate uintptr) {
 	c.beyond.rate, c.beyond.paceBegan = rate, clock()
+	c.beyond.distance = interval
 	c.setCountdown(interval, c.beyond.draw(rate, false))
 }
 
@@ -96,8 +103,9 @@ func (c *Cache) renew(n, rate uintptr, paced bool) (d due) {
 	}
 	if tick < n {
 		d.tick = true
-		c.beyond.handOut(interval + n - tick)
-		tick = n + interval
+		c.beyond.handOut(c.beyond.distance + n - tick)
+		c.beyond.distance = min(max(interval, c.beyond.paced/ticksInPace), longestInterval)
+		tick = n + c.beyond.distance
 	}
 	if sample < n {
 		d.rate = c.beyond.drawn

@@ -183,7 +183,7 @@ func TestAPacedRateGivesWayToTheFast(t *testing.T) {
 	require.InEpsilon(t, fast, weigh, 6/math.Sqrt(expected))
 
 	step = time.Millisecond
-	pairs(1000) // it is noticed when 2 MiB are handed out
+	pairs(1000) // it is noticed when 16 MiB are handed out
 	samples, weigh = pairs(slow)
 	expected = slow * -math.Expm1(-float64(n)/rate)
 	require.InDelta(t, expected, samples, 6*math.Sqrt(expected))

@@ -20,7 +20,7 @@ func (s *Set) Drain() {
 	}
 }
 
-// sweepTicks is how many ticks lie between two looks at all caches: 64 MiB have been allocated then.
+// sweepTicks is how many ticks lie between two looks at all caches: 64 MiB have been allocated then, or more.
 const sweepTicks = 32
 
 // tick does what must happen now and then: an owner calls it every interval of bytes, not pinned.
