@@ -21,8 +21,8 @@ import (
 // are left out: every function has them.
 func TestFastPathInstructions(t *testing.T) {
 	functions := []string{
-		"(*Heap).AllocUninit", "(*Heap).Alloc", "(*Heap).Free",
-		"(*Local).AllocUninit", "(*Local).Alloc", "(*Local).Free",
+		"(*Heap).AllocUninit", "(*Heap).Alloc", "(*Heap).freeBlock",
+		"(*Local).AllocUninit", "(*Local).Alloc", "(*Local).freeBlock",
 		"(*Heap).pop", "(*Heap).freeSized", // New's and Delete's
 		"(*Heap).AllocBatch", "popRun", "(*Heap).FreeBatch", "(*Heap).pushRun", "(*freeRun).own", "(*freeRun).others",
 	}
@@ -36,6 +36,15 @@ func TestFastPathInstructions(t *testing.T) {
 	want, err := os.ReadFile("testdata/fastpath.golden")
 	require.NoError(t, err)
 	require.Equal(t, string(want), got.String())
+}
+
+// Of a slice a free needs two words of three, so that its caller passes no more.
+func TestFreeIsInlined(t *testing.T) {
+	out, err := exec.Command("go", "build", "-gcflags=-m", ".").CombinedOutput()
+	require.NoError(t, err, string(out))
+	for _, f := range []string{"(*Heap).Free", "(*Local).Free"} {
+		require.Contains(t, string(out), "can inline "+f+"\n")
+	}
 }
 
 var (

@@ -14,14 +14,17 @@ import (
 //
 // Free panics with a *MisuseError when b is no live block of h, and leaves the heap as it was. Of another block, which two
 // goroutines freed at one moment, it may tell by a panic as well, when b is freed: see MisuseError.FoundLater.
+func (h *Heap) Free(b []byte) { h.freeBlock(addressOf(b), uintptr(cap(b))) }
+
+// freeBlock is Free of the block of n bytes at p. Free is inlined: so its caller need not pass a length that nobody reads.
 //
 //go:noinline
 //go:nosplit
-func (h *Heap) Free(b []byte) {
-	if n := uintptr(cap(b)); n <= sizeclass.MaxSmall {
-		raceFree(addressOf(b), n)
+func (h *Heap) freeBlock(p, n uintptr) {
+	if n <= sizeclass.MaxSmall {
+		raceFree(p, n)
 		c := h.caches.Visit(mcache.Here())
-		p, class := addressOf(b), mheap.SmallNoscan(n)
+		class := mheap.SmallNoscan(n)
 		if found := h.key.Find(p); found.Own(p) {
 			e := found.Arena().Entry(p)
 			if spot := e.Spot(class, p); e.Class() == class && spot.First(class) {
@@ -47,10 +50,10 @@ func (h *Heap) Free(b []byte) {
 		}
 		h.caches.Done(c)
 	}
-	h.freeBytes(addressOf(b), uintptr(cap(b)))
+	h.freeBytes(p, n)
 }
 
-// freeBytes is Free of the block of n bytes at p where the fast path does not know what to do, or has no room.
+// freeBytes is freeBlock of the block of n bytes at p where the fast path does not know what to do, or has no room.
 func (h *Heap) freeBytes(p, n uintptr) {
 	if n != 0 && !h.freeLarge(p, n) && !h.freeMakingRoom("Free", p, n, true) {
 		h.free(nil, "Free", p, n)

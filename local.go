@@ -136,13 +136,15 @@ func (l *Local) allocBytes(n int, zero bool) ([]byte, error) {
 	return b, nil
 }
 
-// Free gives back a block of the Local's heap, whoever allocated it. See Heap.Free. It is not split either: between the
-// look at a block that the Local owns and the store that frees it nothing stops the goroutine.
+// Free gives back a block of the Local's heap, whoever allocated it. See Heap.Free.
+func (l *Local) Free(b []byte) { l.freeBlock(addressOf(b), uintptr(cap(b))) }
+
+// freeBlock is Free of the block of n bytes at p. It is not split: between the look at a block that the Local owns and the
+// store that frees it nothing stops the goroutine.
 //
 //go:noinline
 //go:nosplit
-func (l *Local) Free(b []byte) {
-	p, n := addressOf(b), uintptr(cap(b))
+func (l *Local) freeBlock(p, n uintptr) {
 	if c := l.cache; n <= sizeclass.MaxSmall {
 		class := mheap.SmallNoscan(n)
 		if found := l.key.Find(p); found.Own(p) {
@@ -171,7 +173,7 @@ func (l *Local) Free(b []byte) {
 //go:noinline
 func (l *Local) freeElsewhere(p, n uintptr) {
 	if l.cache == mcache.Nobody() || n-1 >= sizeclass.MaxSmall {
-		l.heap.Free(bytesAt(p, int(n)))
+		l.heap.freeBlock(p, n)
 		return
 	}
 	l.use.begin()
@@ -185,7 +187,7 @@ func (l *Local) freeElsewhere(p, n uintptr) {
 func (l *Local) freeOtherwise(p, state, n uintptr) {
 	c, class, freed := l.cache, mheap.SmallNoscan(n), true
 	if c == mcache.Nobody() {
-		l.heap.Free(bytesAt(p, int(n)))
+		l.heap.freeBlock(p, n)
 		return
 	}
 	raceFree(p, n)
@@ -214,7 +216,7 @@ func (l *Local) freeOtherwise(p, state, n uintptr) {
 	l.heap.tellOfDoubleFree("Free")
 }
 
-// freeOwn gives back the block at p if the Local owns it and has room; it tells whether it did. Like Free it is not split.
+// freeOwn gives back the block at p if the Local owns it and has room; it tells whether it did. Like freeBlock it is not split.
 //
 //go:noinline
 //go:nosplit

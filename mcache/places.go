@@ -20,9 +20,10 @@ func (p *places) put(id int, c *Cache) { storeCache(&p[id], c) }
 //
 //go:nosplit
 func (p *places) of(id int) *Cache {
-	switch id {
-	case 0:
+	if id == 0 {
 		return p[0]
+	}
+	switch id {
 	case 1:
 		return p[1]
 	case 2:
