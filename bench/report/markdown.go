@@ -16,7 +16,7 @@ func (r *Results) WriteMarkdown(w io.Writer, plots []Plot) {
 			t.markdown(w)
 		}
 	}
-	section("Targets", "Ratios of medians. \"Best native\" is the best of glibc, jemalloc, tcmalloc and mimalloc in each row.", r.targets(false))
+	section("Targets", "Ratios of medians; of p99.9 the median of the rounds' ratios. \"Best native\" is the best of glibc, jemalloc, tcmalloc and mimalloc in each row.", r.targets(false))
 	for _, p := range plots {
 		fmt.Fprintf(w, "\n![%s](%s)\n", p.Title, p.File)
 	}

@@ -6,6 +6,7 @@ import (
 	"math"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
@@ -46,7 +47,7 @@ func (r *Results) plots() []Plot {
 	var plots []Plot
 	add := func(title, file, axis string, d dots) {
 		if len(d.names) > 0 && len(d.series) > 0 {
-			plots = append(plots, Plot{title, file, func() (*plot.Plot, vg.Length, error) { return d.plot(title, axis) }})
+			plots = append(plots, Plot{title, file, func() (*plot.Plot, vg.Length, error) { return d.plot(title, axis+"\n"+r.caption()) }})
 		}
 	}
 	const axis = "time of an operation, spanheap = 1; left is faster"
@@ -54,12 +55,17 @@ func (r *Results) plots() []Plot {
 	add("Two goroutines, beside native allocators in C", "native-2.svg", axis, r.ratioDots(shared, natives))
 	add("One goroutine, beside what Go programs use", "go-1.svg", axis, r.ratioDots(single, peers))
 	add("Two goroutines, beside what Go programs use", "go-2.svg", axis, r.ratioDots(shared, peers))
-	time, memory := r.traceDots()
-	add("Traces of real programs: time", "traces-time.svg", "ns per event; left is faster", time)
+	times, memory := r.traceDots()
+	add("Traces of real programs: time", "traces-time.svg", "ns per event; left is faster", times)
 	add("Traces of real programs: memory", "traces-memory.svg", "resident / live bytes; left is smaller", memory)
 	add("Memory that stays resident after frees", "retention.svg", "MB; left is smaller", r.retentionDots())
 	add("The collector and the requests beside live objects", "collector.svg", "ms; left is faster", r.collectorDots())
 	return plots
+}
+
+// caption says on what the picture's values were measured, and when.
+func (r *Results) caption() string {
+	return fmt.Sprintf("%s, %d cores; commit %s, %s", r.Machine.Processor, r.Machine.Cores, r.Commit, r.Date.UTC().Format(time.DateOnly))
 }
 
 // dots is a picture of rows with one dot for each series, over a logarithmic axis.
@@ -101,17 +107,17 @@ func (r *Results) ratioDots(rows filter, impls []string) (d dots) {
 	return d
 }
 
-func (r *Results) traceDots() (time, memory dots) {
+func (r *Results) traceDots() (times, memory dots) {
 	for i, t := range r.Traces {
-		time.names, memory.names = append(time.names, t.Name), append(memory.names, t.Name)
+		times.names, memory.names = append(times.names, t.Name), append(memory.names, t.Name)
 		for _, name := range r.columns(r.inTraces) {
-			time.put(name, i, t.Time[name].Median)
+			times.put(name, i, t.Time[name].Median)
 			if v, ok := t.OverLive(name); ok {
 				memory.put(name, i, v)
 			}
 		}
 	}
-	return time, memory
+	return times, memory
 }
 
 func (r *Results) collectorDots() dots {
@@ -181,7 +187,7 @@ func (d dots) plot(title, axis string) (*plot.Plot, vg.Length, error) {
 	width := math.Log2(p.X.Max / p.X.Min)
 	p.X.Min, p.X.Max = p.X.Min*math.Exp2(-0.03*width), p.X.Max*math.Exp2(0.33*width)
 	rows := max(len(d.names), len(d.series)*2/3+1)
-	return p, vg.Length(rows)*0.62*vg.Centimeter + 2.2*vg.Centimeter, nil
+	return p, vg.Length(rows)*0.62*vg.Centimeter + 2.7*vg.Centimeter, nil
 }
 
 // octaves puts ticks at powers of two, a dozen at most.

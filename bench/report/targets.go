@@ -30,17 +30,21 @@ func (t *Target) reach(value float64, measured bool) {
 	}
 }
 
-// Verdict says in words what came of it.
+// Verdict says in words what came of it: in part, if a full run has more rows.
 func (t Target) Verdict() string {
+	part := ""
+	if t.Rows < t.Expected {
+		part = "in part: "
+	}
 	switch {
 	case t.Reached == nil:
 		return "not measured"
 	case t.reaches(t.Aim):
-		return "PASS, and the aim"
+		return part + "PASS, and the aim"
 	case t.reaches(t.Must):
-		return "PASS"
+		return part + "PASS"
 	}
-	return fmt.Sprintf("short by %.0f %%", 100*math.Abs(*t.Reached/t.Must-1))
+	return fmt.Sprintf("%sshort by %.0f %%", part, 100*math.Abs(*t.Reached/t.Must-1))
 }
 
 // A ratio is a quotient in one row; ok is false where a part of it was not measured.
