@@ -28,7 +28,7 @@ var (
 	// ErrPointers is returned for a type that contains Go pointers: the collector would not see them.
 	ErrPointers = errors.New("type contains Go pointers")
 
-	// ErrClosed is returned by a heap that was closed.
+	// ErrClosed is returned by a heap that was closed, and by a Local.
 	ErrClosed = mheap.ErrClosed
 
 	// ErrTooManyHeaps is returned when MaxHeaps heaps are open.

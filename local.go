@@ -1,7 +1,6 @@
 package spanheap
 
 import (
-	"fmt"
 	"runtime"
 
 	"github.com/spanheap/spanheap/mcache"
@@ -58,7 +57,7 @@ func (l *Local) Close() error {
 	l.use.begin()
 	defer l.use.end()
 	if l.closed {
-		return fmt.Errorf("spanheap: local: %w", ErrClosed)
+		return localClosed{}
 	}
 	l.closed = true
 	if c := l.cache; c != mcache.Nobody() {
@@ -69,6 +68,13 @@ func (l *Local) Close() error {
 	runtime.KeepAlive(l)
 	return nil
 }
+
+// localClosed is ErrClosed of a Local, whose heap may be open.
+type localClosed struct{}
+
+func (localClosed) Error() string { return "spanheap: the Local is closed" }
+
+func (localClosed) Is(target error) bool { return target == ErrClosed }
 
 // AllocUninit returns a block of n bytes whose contents are undefined. See Heap.AllocUninit. That it is not split spares
 // the look at the stack.
@@ -113,7 +119,7 @@ func (l *Local) Alloc(n int) ([]byte, error) {
 func (l *Local) allocBytes(n int, zero bool) ([]byte, error) {
 	c, h := l.cache, l.heap
 	if l.closed {
-		return nil, fmt.Errorf("spanheap: local: %w", ErrClosed)
+		return nil, localClosed{}
 	}
 	if c == mcache.Nobody() || n <= 0 || n > sizeclass.MaxSmall || h.checks != nil {
 		return h.allocBytes(n, zero)

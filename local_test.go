@@ -41,6 +41,7 @@ func TestLocalBlocksAreOrdinaryBlocks(t *testing.T) {
 	b, err := l.Alloc(100)
 	require.NoError(t, err)
 	require.NoError(t, l.Close())
+	require.EqualError(t, l.Close(), "spanheap: the Local is closed")
 	require.ErrorIs(t, l.Close(), spanheap.ErrClosed)
 	_, err = l.Alloc(100)
 	require.ErrorIs(t, err, spanheap.ErrClosed)
