@@ -21,9 +21,10 @@ func (h *Heap) Free(b []byte) { h.freeBlock(addressOf(b), uintptr(cap(b))) }
 //go:noinline
 //go:nosplit
 func (h *Heap) freeBlock(p, n uintptr) {
+	here := mcache.Here()
 	if n <= sizeclass.MaxSmall {
 		raceFree(p, n)
-		c := h.caches.Visit(mcache.Here())
+		c := h.caches.Visit(here)
 		class := mheap.SmallNoscan(n)
 		if found := h.key.Find(p); found.Own(p) {
 			e := found.Arena().Entry(p)
