@@ -32,8 +32,8 @@ func (s *Set) tick() {
 
 // watch looks for what lies idle in caches and centrals when the heap has taken more memory: what lies there
 // might have done instead. The larger the heap, the more it takes between two looks. Above the soft limit free
-// pages go back to the operating system as well.
-func (s *Set) watch() {
+// pages go back to the operating system as well. own is the caller's own cache, or nil for its P's.
+func (s *Set) watch(own *Cache) {
 	committed, swept := s.heap.Committed(), s.swept.Load()
 	share, above := swept, s.heap.Budget().AboveSoft()
 	if above > 0 {
@@ -43,7 +43,7 @@ func (s *Set) watch() {
 		return
 	}
 	s.sweep()
-	s.trim()
+	s.trim(own)
 	for i := range s.centrals {
 		s.centrals[i].Drain()
 	}
@@ -59,11 +59,11 @@ const (
 // trim gives back large objects that lie idle, and what the magazines of the caller's cache have too much of: of classes that it has not allocated from
 // since it was trimmed before, all; of those whose magazine never ran empty meanwhile, all but one in keptShare. So what
 // lies in a cache follows what is wanted of it, as by TCMalloc's low-water marks.
-func (s *Set) trim() {
-	s.trimLarge()
+func (s *Set) trim(own *Cache) {
+	s.trimLarge(own)
 	var run [maxFill]mheap.Slot
 	for class := mheap.LargeNoscan + 1; int(class) < mheap.NumSpanClasses; {
-		c := s.Enter(Pin())
+		c := s.enter(own)
 		if c == &nobody {
 			s.Leave(c)
 			return
@@ -85,7 +85,7 @@ func (s *Set) trim() {
 		if !more {
 			c.trimmed[class], c.dry[class] = b.allocs, false
 		}
-		s.Leave(c)
+		s.leave(own, c)
 		if slots > 0 {
 			s.centrals[class].Return(run[:slots])
 		}
@@ -97,8 +97,8 @@ func (s *Set) trim() {
 }
 
 // trimLarge gives back the large objects of the caller's cache when it has allocated none of them since it was trimmed before.
-func (s *Set) trimLarge() {
-	c := s.Enter(Pin())
+func (s *Set) trimLarge(own *Cache) {
+	c := s.enter(own)
 	if c == &nobody {
 		s.Leave(c)
 		return
@@ -109,7 +109,7 @@ func (s *Set) trimLarge() {
 		idle, c.large = c.large, idle
 	}
 	c.trimmed[mheap.LargeNoscan] = allocs
-	s.Leave(c)
+	s.leave(own, c)
 	s.freeIdle(&idle)
 }
 

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/spanheap/spanheap/mcache"
 	"github.com/spanheap/spanheap/mheap"
 	"github.com/stretchr/testify/require"
 )
@@ -72,6 +73,41 @@ func TestAHeapThatGrowsTakesWhatMagazinesHoldTooMuch(t *testing.T) {
 	}
 	require.Less(t, r.Usage(class).InCaches, held/10)
 	r.verify(live)
+	for _, b := range live {
+		r.mustFree(b)
+	}
+	r.requireEmpty()
+}
+
+// A leased cache is trimmed by its owner, when he makes the heap grow.
+func TestAHeapThatGrowsTakesWhatALeasedCacheHoldsTooMuch(t *testing.T) {
+	r := newRig(t)
+	own, err := r.Lease()
+	require.NoError(t, err)
+	alloc := func(class mheap.SpanClass) block {
+		n := class.Layout().Bytes
+		addr, _, err := r.Alloc(own, class, n)
+		require.NoError(t, err)
+		return block{addr, n, class}
+	}
+	var live []block
+	for range 500 {
+		live = append(live, alloc(noscan(256)))
+	}
+	for _, b := range live {
+		state, _ := mheap.EntryOf(b.addr).Slot(b.addr)
+		require.True(t, mheap.FreeSlot(state, mheap.Away))
+		r.Free(own, b.class, b.addr, state, b.n, true)
+	}
+	live = live[:0]
+	held := r.Usage(noscan(256)).InCaches
+	require.Greater(t, held, uint64(400))
+	for range 2000 {
+		live = append(live, alloc(noscan(4096)))
+	}
+	require.Less(t, r.Usage(noscan(256)).InCaches, held/10+mcache.AsideSlots)
+	r.verify(live)
+	r.Return(own)
 	for _, b := range live {
 		r.mustFree(b)
 	}

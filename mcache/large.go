@@ -135,7 +135,7 @@ func (s *Set) countLarge(span *mheap.Span, n uintptr) {
 	s.direct[span.Class()].requested.Add(n)
 	s.direct[span.Class()].allocs.Add(1)
 	mheap.SetLoneState(span.States(), mheap.Live)
-	s.watch()
+	s.watch(nil)
 }
 
 // FreeLarge takes back the span of a large object of n bytes, whose slot is Held: the way when there is no
