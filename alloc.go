@@ -12,8 +12,7 @@ import (
 
 // Allocation. The public functions hold the fast path, written out in each, since a call costs a
 // quarter of it: size to class, the P's cache, its next slot. It is a visit (mcache.Here), so these functions are not
-// split, and come to anything that may wait only behind it. It begins with the one call that there is, across which
-// nothing computed would stay in a register. Everything else is allocate's.
+// split, and come to anything that may wait only behind it. Everything else is allocate's.
 
 // AllocUninit returns a block of n bytes whose contents are undefined; len and cap are n. For n
 // up to 4 it is aligned to 4 bytes, else at least to 8. A block of 0
@@ -24,9 +23,8 @@ import (
 //go:noinline
 //go:nosplit
 func (h *Heap) AllocUninit(n int) ([]byte, error) {
-	here := mcache.Here()
 	if uintptr(n) <= sizeclass.MaxSmall {
-		c := h.caches.Visit(here)
+		c := h.caches.Visit(mcache.Here())
 		class := mheap.SmallNoscan(uintptr(n))
 		if p := c.Next(class); c.Covers(uintptr(n)) && p != 0 {
 			c.Take(class, uintptr(n))
@@ -44,9 +42,8 @@ func (h *Heap) AllocUninit(n int) ([]byte, error) {
 //go:noinline
 //go:nosplit
 func (h *Heap) Alloc(n int) ([]byte, error) {
-	here := mcache.Here()
 	if uintptr(n) <= sizeclass.MaxSmall {
-		c := h.caches.Visit(here)
+		c := h.caches.Visit(mcache.Here())
 		class := mheap.SmallNoscan(uintptr(n))
 		if p := c.Next(class); c.Covers(uintptr(n)) && p != 0 {
 			c.Take(class, uintptr(n))

@@ -21,10 +21,9 @@ func (h *Heap) Free(b []byte) { h.freeBlock(addressOf(b), uintptr(cap(b))) }
 //go:noinline
 //go:nosplit
 func (h *Heap) freeBlock(p, n uintptr) {
-	here := mcache.Here()
 	if n <= sizeclass.MaxSmall {
 		raceFree(p, n)
-		c := h.caches.Visit(here)
+		c := h.caches.Visit(mcache.Here())
 		class := mheap.SmallNoscan(n)
 		if found := h.key.Find(p); found.Own(p) {
 			e := found.Arena().Entry(p)
@@ -72,28 +71,23 @@ func (h *Heap) freeMakingRoom(op string, p, n uintptr, noscan bool) bool {
 		return false
 	}
 	h.caches.MakeRoom(nil, class)
-	if !h.freeSized(op, p, n) {
+	if !h.freeSized(op, class, p, n) {
 		return false
 	}
 	h.tellOfDoubleFree(op)
 	return true
 }
 
-// freeSized gives back the small block of n bytes at p if it has a slot of n's size class, is live, and the
+// freeSized gives back the block of n bytes at p if it has a slot of the class, a small one, is live, and the
 // P's cache has room for its slot; it tells whether it did.
 //
 //go:noinline
 //go:nosplit
-func (h *Heap) freeSized(op string, p, n uintptr) bool {
-	if n-1 >= sizeclass.MaxSmall {
-		return false
-	}
-	size := mheap.SmallNoscan(n).Size()
+func (h *Heap) freeSized(op string, class mheap.SpanClass, p, n uintptr) bool {
 	c := h.caches.Visit(mcache.Here())
 	if a := h.key.ArenaOf(p); a != nil {
 		e := a.Entry(p)
-		class := e.Class()
-		if spot := e.Spot(class, p); class.Size() == size && spot.First(class) {
+		if spot := e.Spot(class, p); e.Class() == class && spot.First(class) {
 			state := e.StateOf(spot)
 			if s := mheap.SlotState(state); c.Owns(s) {
 				if c.HasRoom(class) {

@@ -6,6 +6,7 @@ import (
 	"unsafe"
 
 	"github.com/spanheap/spanheap/mheap"
+	"github.com/spanheap/spanheap/sizeclass"
 )
 
 // Typed values: blocks that are exactly as long as a T. The address a pointer holds is all there
@@ -78,8 +79,12 @@ func freeTyped[T any](op string, p, n uintptr) {
 	if h == nil {
 		panic(misuse(op, ForeignAddress, p))
 	}
-	noscan := infoOf[T]().noscan
-	if h.freeSized(op, p, n) || h.freeMakingRoom(op, p, n, noscan) {
+	info := infoOf[T]()
+	noscan, class := info.noscan, info.class
+	if n != unsafe.Sizeof(*new(T)) && n <= sizeclass.MaxSmall {
+		class = mheap.Small(n, noscan)
+	}
+	if class != 0 && h.freeSized(op, class, p, n) || h.freeMakingRoom(op, p, n, noscan) {
 		return
 	}
 	want := goodSize(n)

@@ -121,7 +121,7 @@ func TestSamplingOfEveryBlockAndOfNone(t *testing.T) {
 	r.requireEmpty()
 }
 
-// A leased cache obeys another rate before it has handed out another interval of bytes.
+// A leased cache that hands out no more than others obeys another rate before it has handed out another interval of bytes.
 func TestLeasedCachesLearnTheRate(t *testing.T) {
 	r := newRig(t)
 	own, err := r.Lease()
@@ -188,6 +188,37 @@ func TestAPacedRateGivesWayToTheFast(t *testing.T) {
 	expected = slow * -math.Expm1(-float64(n)/rate)
 	require.InDelta(t, expected, samples, 6*math.Sqrt(expected))
 	require.InEpsilon(t, slow, weigh, 6/math.Sqrt(expected))
+}
+
+// Who hands out an interval of bytes in less than a part of a pace has its ticks further apart, up to a bound, until he is
+// slow again.
+func TestTheFastHaveTheirTicksFurtherApart(t *testing.T) {
+	now := time.Duration(0)
+	t.Cleanup(mcache.SetClock(func() time.Duration { return now }))
+	procs(t, 1)
+	r := newRig(t)
+	const n, count = 32 << 10, 50_000
+	for _, c := range []struct {
+		step     time.Duration // from one block to the next
+		distance int           // bytes
+	}{
+		{time.Microsecond, mcache.Interval},
+		{64 * time.Nanosecond, mcache.Interval},
+		{10 * time.Nanosecond, int(mcache.Pace/10/mcache.TicksInPace) * n},
+		{1, mcache.LongestInterval},
+		{time.Microsecond, mcache.Interval},
+	} {
+		pairs := func() {
+			for range count {
+				now += c.step
+				r.sampledPair(noscan(n), n)
+			}
+		}
+		pairs() // it is noticed
+		before := r.Ticks()
+		pairs()
+		require.InDelta(t, count*n/c.distance, r.Ticks()-before, float64(count*n/c.distance/20+1), "each %v", c.step)
+	}
 }
 
 // A clock of coarse steps makes nobody fast or slow.

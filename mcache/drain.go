@@ -23,7 +23,7 @@ func (s *Set) Drain() {
 // sweepTicks is how many ticks lie between two looks at all caches: 64 MiB have been allocated then, or more.
 const sweepTicks = 32
 
-// tick does what must happen now and then: an owner calls it every interval of bytes, not pinned.
+// tick does what must happen now and then: an owner calls it when its countdown says so, not pinned.
 func (s *Set) tick() {
 	if s.ticks.Add(1)%sweepTicks == 0 || int32(s.owners()) < s.known.Load() {
 		s.sweep()
@@ -98,6 +98,8 @@ func (s *Set) trim(own *Cache) {
 
 // trimLarge gives back the large objects of the caller's cache when it has allocated none of them since it was trimmed before.
 func (s *Set) trimLarge(own *Cache) {
+	s.mu.Lock() // or who counts meanwhile counts them as live
+	defer s.mu.Unlock()
 	c := s.enter(own)
 	if c == &nobody {
 		s.Leave(c)

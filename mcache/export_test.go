@@ -7,11 +7,13 @@ import (
 )
 
 const (
-	Interval   = interval
-	SweepTicks = sweepTicks
-	Budget     = budget
-	MaxLarge   = maxLargeBytes
-	CacheSize  = cacheSize
+	Interval        = interval
+	LongestInterval = longestInterval
+	TicksInPace     = ticksInPace
+	SweepTicks      = sweepTicks
+	Budget          = budget
+	MaxLarge        = maxLargeBytes
+	CacheSize       = cacheSize
 )
 
 // Hoard is what one cache holds.
@@ -29,6 +31,9 @@ func (h Hoard) Empty() bool { return h.Slots == 0 && h.Spans == 0 && h.LargeByte
 
 // Swept is how many bytes the heap had committed when somebody looked last for what lies idle.
 func (s *Set) Swept() uint64 { return s.swept.Load() }
+
+// Ticks is how many there were.
+func (s *Set) Ticks() int { return int(s.ticks.Load()) }
 
 // Hoards returns what each owner's cache holds. Nobody may use the set meanwhile.
 func (s *Set) Hoards() (hoards []Hoard) {

@@ -108,15 +108,15 @@ func TestASpanDoesWithoutASlotThatALateStoreTook(t *testing.T) {
 func TestSpansGrowWithTheirClass(t *testing.T) {
 	for _, size := range []uintptr{1024, 4096, 8192, 32768} {
 		r := newRig(t, size)
-		shortest := uintptr(r.class.Layout().Pages) << mheap.PageShift
+		usual := uintptr(r.class.Layout().Pages) << mheap.PageShift
 		total, longest := uintptr(0), uintptr(0)
 		for range 200 {
 			s := r.exchange(nil)
-			require.LessOrEqual(t, s.Bytes(), max(shortest, total/8*5/4))
+			require.LessOrEqual(t, s.Bytes(), max(usual, total/8*5/4))
 			require.GreaterOrEqual(t, s.Bytes(), longest)
 			total, longest = total+s.Bytes(), s.Bytes()
 		}
-		require.Greater(t, longest, shortest)
+		require.Greater(t, longest, usual)
 		require.LessOrEqual(t, longest, uintptr(80<<10))
 		require.EqualValues(t, total, r.Usage().Pages<<mheap.PageShift)
 	}

@@ -63,7 +63,7 @@ var written = spanheap.Stats{
 	Live: 1000, Rounding: 24, SpanTail: 3, CachedSlots: 50, CentralSlots: 200, FreePages: 16384, Metadata: 400,
 	Backed: 18061, Released: 8192, Mapped: 26253, Untouched: 65536, Reserved: 91789, LiveBlocks: 12,
 	Classes: []spanheap.ClassStats{
-		{Name: "tiny", Size: 16, Spans: 1, SpanBytes: 32, LiveSlots: 1, Live: 12, Rounding: 4, CentralSlots: 16},
+		{Name: "tiny", Size: 4, Spans: 1, SpanBytes: 32, LiveSlots: 4, Live: 12, Rounding: 4, CentralSlots: 16},
 		{Name: "7", Size: 80, Spans: 2, SpanBytes: 245, LiveSlots: 2, Live: 148, Rounding: 12, SpanTail: 3, CachedSlots: 50, CentralSlots: 32},
 		{Name: "large", Spans: 1, SpanBytes: 1000, LiveSlots: 1, Live: 840, Rounding: 8, CentralSlots: 152},
 	},
