@@ -78,7 +78,7 @@ func (h *Heap) freeMakingRoom(op string, p, n uintptr, noscan bool) bool {
 	return true
 }
 
-// freeSized gives back the block of n bytes at p if it has a slot of the class, a small one, is live, and the
+// freeSized gives back the block of n bytes at p if it has a slot of the class, is small and live, and the
 // P's cache has room for its slot; it tells whether it did.
 //
 //go:noinline

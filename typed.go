@@ -81,10 +81,14 @@ func freeTyped[T any](op string, p, n uintptr) {
 	}
 	info := infoOf[T]()
 	noscan, class := info.noscan, info.class
-	if n != unsafe.Sizeof(*new(T)) && n <= sizeclass.MaxSmall {
+	switch {
+	case n == unsafe.Sizeof(*new(T)):
+	case n <= sizeclass.MaxSmall:
 		class = mheap.Small(n, noscan)
+	default:
+		class = mheap.ClassOf(0, noscan)
 	}
-	if class != 0 && h.freeSized(op, class, p, n) || h.freeMakingRoom(op, p, n, noscan) {
+	if h.freeSized(op, class, p, n) || h.freeMakingRoom(op, p, n, noscan) {
 		return
 	}
 	want := goodSize(n)
