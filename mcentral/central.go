@@ -70,10 +70,10 @@ func (c *Central) Exchange(old *mheap.Span) (*mheap.Span, error) {
 	if s != nil {
 		return s, nil
 	}
-	shortest := c.shortest()
+	usual := uintptr(c.class.Layout().Pages)
 	s, err := c.heap.Alloc(npages, c.class, 0)
-	if err != nil && npages > shortest {
-		s, err = c.heap.Alloc(shortest, c.class, 0)
+	if err != nil && npages > usual {
+		s, err = c.heap.Alloc(usual, c.class, 0)
 	}
 	if err != nil {
 		return nil, err
