@@ -40,13 +40,27 @@ func (w *cacheLines) run(n int) int {
 	return n
 }
 
-// scribble is not inlined, so that its loop is laid out alike beside every allocator: elsewhere it took a third longer.
+// scribble writes every byte of a block so often. It is not inlined, and its loop is long, or where the linker puts it would
+// decide how fast it is: of a short one it does, by a factor of two.
 //
 //go:noinline
 func scribble(b []byte) {
 	for range cacheLineWrites {
-		for i := range b {
-			b[i]++
+		for rest := b; len(rest) > 0; {
+			if len(rest) < 8 {
+				rest[0]++
+				rest = rest[1:]
+				continue
+			}
+			rest[0]++
+			rest[1]++
+			rest[2]++
+			rest[3]++
+			rest[4]++
+			rest[5]++
+			rest[6]++
+			rest[7]++
+			rest = rest[8:]
 		}
 	}
 }
