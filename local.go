@@ -15,7 +15,8 @@ import (
 // A Local must not be used by two goroutines at once: both might get the same block, or a call never return. Builds with
 // the race detector report it when it is, those with the tag spanheap_debug mostly.
 //
-// What a Local holds, as much as a P may, Release cannot collect; Close gives it back, the heap's as well. A Local that is
+// What a Local holds, as much as a P may, Release cannot collect; Close gives it back, the heap's as well, but for some 22 KiB
+// of records, which are the heap's next Local's. A Local that is
 // dropped without Close is closed when the collector finds it. The first sixty or so Locals and Ps of a heap free their
 // own blocks with a plain store, later ones with an atomic step, which takes several times as long.
 type Local struct {
@@ -51,8 +52,8 @@ func (h *Heap) takeLocal(c *mcache.Cache) {
 	h.caches.Return(c)
 }
 
-// Close gives back what the Local holds. It must not be used any more; its blocks live on. Closing
-// it twice returns ErrClosed.
+// Close gives back what the Local holds. Its blocks live on. Afterwards Alloc, AllocUninit and Close return ErrClosed; Free
+// goes on, by way of the heap.
 func (l *Local) Close() error {
 	l.use.begin()
 	defer l.use.end()
@@ -117,8 +118,10 @@ func (l *Local) Alloc(n int) ([]byte, error) {
 
 // allocBytes is the way when there is no slot at hand, or none for the size.
 func (l *Local) allocBytes(n int, zero bool) ([]byte, error) {
-	c, h := l.cache, l.heap
-	if l.closed {
+	l.use.begin()
+	c, h, closed := l.cache, l.heap, l.closed
+	l.use.end()
+	if closed {
 		return nil, localClosed{}
 	}
 	if c == mcache.Nobody() || n <= 0 || n > sizeclass.MaxSmall || h.checks != nil {
@@ -179,6 +182,8 @@ func (l *Local) freeBlock(p, n uintptr) {
 //go:noinline
 func (l *Local) freeElsewhere(p, n uintptr) {
 	if l.cache == mcache.Nobody() || n-1 >= sizeclass.MaxSmall {
+		l.use.begin()
+		l.use.end()
 		l.heap.freeBlock(p, n)
 		return
 	}

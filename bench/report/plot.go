@@ -6,6 +6,7 @@ import (
 	"math"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"gonum.org/v1/plot"
@@ -110,7 +111,7 @@ func (r *Results) ratioDots(rows filter, impls []string) (d dots) {
 func (r *Results) traceDots() (times, memory dots) {
 	for i, t := range r.Traces {
 		times.names, memory.names = append(times.names, t.Name), append(memory.names, t.Name)
-		for _, name := range r.columns(r.inTraces) {
+		for _, name := range r.columns(r.inTracesPlots) {
 			times.put(name, i, t.Time[name].Median)
 			if v, ok := t.OverLive(name); ok {
 				memory.put(name, i, v)
@@ -118,6 +119,11 @@ func (r *Results) traceDots() (times, memory dots) {
 		}
 	}
 	return times, memory
+}
+
+// inTracesPlots tells whether an impl has dots: the ways of spanheap that differ by what they note lie upon each other.
+func (r *Results) inTracesPlots(name string) bool {
+	return r.inTraces(name) && (name == suite.Local || !strings.HasPrefix(name, suite.Spanheap+"-"))
 }
 
 func (r *Results) collectorDots() dots {
@@ -160,7 +166,7 @@ func (d dots) plot(title, axis string) (*plot.Plot, vg.Length, error) {
 	p.Add(plotter.NewGrid())
 	bottomUp := make([]string, len(d.names))
 	for i, name := range d.names {
-		bottomUp[len(d.names)-1-i] = "  " + name // room for wider fonts than the picture reckons with
+		bottomUp[len(d.names)-1-i] = "      " + name // room for wider fonts than the picture reckons with
 	}
 	p.NominalY(bottomUp...)
 	for _, s := range d.series {
@@ -181,7 +187,7 @@ func (d dots) plot(title, axis string) (*plot.Plot, vg.Length, error) {
 	p.Legend.Top, p.Legend.XOffs = true, vg.Points(-4)
 	p.Y.Min, p.Y.Max = -0.5, float64(len(d.names))-0.5
 	if p.X.Max < 4*p.X.Min { // room for two ticks at least
-		p.X.Min, p.X.Max = math.Exp2(math.Floor(math.Log2(p.X.Min))), math.Exp2(math.Ceil(math.Log2(p.X.Max)))
+		p.X.Min, p.X.Max = math.Exp2(math.Floor(math.Log2(p.X.Min))), math.Exp2(math.Floor(math.Log2(p.X.Max))+1)
 	}
 	// The legend has the right quarter of the picture.
 	width := math.Log2(p.X.Max / p.X.Min)

@@ -228,6 +228,16 @@ func TestTheDocumentShowsItsPlots(t *testing.T) {
 	require.Contains(t, out.String(), "- something is left out\n")
 }
 
+func TestPlotsOfOneValueAreDrawn(t *testing.T) {
+	r := sample()
+	for i := range r.Rows {
+		r.Rows[i].Values = map[string]suite.Spread{suite.Spanheap: r.Rows[i].Values[suite.Spanheap]}
+	}
+	plots, err := r.WritePlots(t.TempDir())
+	require.NoError(t, err)
+	require.NotEmpty(t, plots)
+}
+
 func TestPlotsWithoutDotsAreNotDrawn(t *testing.T) {
 	plots, err := (&Results{}).WritePlots(t.TempDir())
 	require.NoError(t, err)

@@ -89,7 +89,7 @@ func (s *Suite) Run(ctx context.Context) (*Outcome, error) {
 	}
 	for ; out.Rounds < s.Rounds; out.Rounds++ {
 		if out.Rounds > 0 && s.Limit > 0 && time.Since(s.Started) > s.Limit*time.Duration(out.Rounds)/time.Duration(out.Rounds+1) {
-			out.Notes = append(out.Notes, fmt.Sprintf("the time limit of %v ended the run after %d of %d rounds", s.Limit, out.Rounds, s.Rounds))
+			out.Notes = append(out.Notes, fmt.Sprintf("%d of %d rounds: another one would not have ended within the limit of %v", out.Rounds, s.Rounds, s.Limit))
 			break
 		}
 		for _, t := range tasks {

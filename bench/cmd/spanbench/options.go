@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -79,9 +80,15 @@ func parse(args []string, errs io.Writer) (*options, error) {
 		return nil, err
 	}
 	if o.baseline != "" {
-		if o.baseline, err = filepath.Abs(o.baseline); err != nil {
-			return nil, err
+		if o.baseline, err = filepath.Abs(o.baseline); err == nil {
+			_, err = os.Stat(o.baseline)
 		}
+		if err != nil {
+			return nil, fmt.Errorf("-baseline: %w", err)
+		}
+	}
+	if o.live < -1 || o.retain < -1 {
+		return nil, fmt.Errorf("-live %d, -retain %d: a count is not negative, but for -1, the plan's", o.live, o.retain)
 	}
 	if *tags != "" {
 		o.tags = strings.Split(*tags, ",")

@@ -39,7 +39,7 @@ func TestFlagsOverrideThePlan(t *testing.T) {
 }
 
 func TestSpanheapIsAlwaysMeasured(t *testing.T) {
-	impls := parsed(t, "-impl", "^make$", "-baseline", "worker").impls()
+	impls := parsed(t, "-impl", "^make$", "-baseline", "main.go").impls()
 	var names []string
 	for _, i := range impls {
 		names = append(names, i.Name)
@@ -53,6 +53,9 @@ func TestWrongFlagsAreRefused(t *testing.T) {
 		"-impl: error parsing": {"-impl", "("},
 		`unknown argument "x"`: {"x"},
 		"-rounds -1":           {"-rounds", "-1"},
+		"-live -5":             {"-live", "-5"},
+		"-retain -2":           {"-retain", "-2"},
+		"no such file":         {"-baseline", "no/such/worker"},
 		"-wait -1s":            {"-wait", "-1s"},
 		"flag provided but":    {"-fast"},
 	} {
