@@ -78,11 +78,12 @@ static double timed(const pattern *p, size_t n, size_t *ops) {
 static void measure(const pattern *p, size_t size, int procs, double about) {
   p->prepare(size, procs);
   size_t n = p->quantum, ops;
-  for (;; n *= 2) {
+  for (int fit = 0; fit < 2;) {
     double elapsed = timed(p, n, &ops);
-    if (elapsed < about / 8) continue;
-    n = (size_t)((double)ops * about / elapsed);
-    break;
+    if (elapsed < about / 8)
+      fit = 0, n *= 2;
+    else if (++fit == 2)
+      n = (size_t)((double)ops * about / elapsed);
   }
   double elapsed = timed(p, n > p->quantum ? n : p->quantum, &ops);
   p->close();

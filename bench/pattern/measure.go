@@ -40,12 +40,12 @@ func Measure(name string, p Params, about time.Duration) (Timing, error) {
 	defer w.close()
 	warm := about / 8
 	n := d.quantum
-	for {
-		if t := timed(w, n); t.Elapsed >= warm {
+	for fit := 0; fit < 2; { // twice, since memory may have been new to the first, and that what took so long
+		if t := timed(w, n); t.Elapsed < warm {
+			fit, n = 0, 2*n
+		} else if fit++; fit == 2 {
 			n = int(float64(t.Ops) * float64(about) / float64(t.Elapsed))
-			break
 		}
-		n *= 2
 	}
 	return timed(w, max(n, d.quantum)), nil
 }
