@@ -14,9 +14,9 @@ import (
 // quarter of it: size to class, the P's cache, its next slot. It is a visit (mcache.Here), so these functions are not
 // split, and come to anything that may wait only behind it. Everything else is allocate's.
 
-// AllocUninit returns a block of n bytes whose contents are undefined; len and cap are n. For n
-// up to 4 it is aligned to 4 bytes, else at least to 8. A block of 0
-// bytes takes no memory; freeing it does nothing. The caller owns the block until Free. Errors:
+// AllocUninit returns a block of n bytes whose contents are undefined; len and cap are n. For n up to 4 it is aligned to
+// 4 bytes, else at least to 8. A block of 0 bytes takes no memory; freeing it does nothing. The caller owns the block
+// until Free. Errors:
 // ErrSize, ErrOutOfMemory, ErrLimit, ErrClosed. Like all calls it may panic to tell of a block that two goroutines freed
 // at one moment: see MisuseError.FoundLater.
 //

@@ -15,9 +15,9 @@ import (
 const runLength = 64
 
 // AllocBatch fills dst with blocks of n bytes whose contents are undefined, and returns how many it
-// made: len(dst), or fewer with the error that kept it from going on, which counts blocks from 0; those it made stay valid. So do those in
-// dst if it panics, as it may at a DebugLevel, or like AllocUninit: pass a cleared dst to tell which these are.
-// See AllocUninit.
+// made: len(dst), or fewer with the error that kept it from going on, which counts blocks from 0; those it made stay
+// valid. So do those in dst if it panics, as it may at a DebugLevel, or like AllocUninit: pass a cleared dst to tell which
+// these are. See AllocUninit.
 func (h *Heap) AllocBatch(n int, dst [][]byte) (int, error) {
 	made := 0
 	for made < len(dst) || n < 0 { // of which AllocUninit tells

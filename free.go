@@ -55,17 +55,14 @@ func (h *Heap) freeBlock(p, n uintptr) {
 
 // freeBytes is freeBlock of the block of n bytes at p where the fast path does not know what to do, or has no room.
 func (h *Heap) freeBytes(p, n uintptr) {
-	if n != 0 && !h.freeLarge(p, n) && !h.freeMakingRoom("Free", p, n, true) {
+	small := n <= sizeclass.MaxSmall
+	if n != 0 && !h.freeLarge(p, n) && !(small && h.freeMakingRoom("Free", mheap.SmallNoscan(n), p, n)) {
 		h.free(nil, "Free", p, n)
 	}
 }
 
-// freeMakingRoom is freeSized for a block whose slot holds references or does not, with room made for it before.
-func (h *Heap) freeMakingRoom(op string, p, n uintptr, noscan bool) bool {
-	if n-1 >= sizeclass.MaxSmall {
-		return false
-	}
-	class := mheap.Small(n, noscan)
+// freeMakingRoom is freeSized with room made for the block before.
+func (h *Heap) freeMakingRoom(op string, class mheap.SpanClass, p, n uintptr) bool {
 	a := h.key.ArenaOf(p)
 	if a == nil || a.Entry(p).LiveSlot(class, p) == 0 {
 		return false

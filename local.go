@@ -182,7 +182,7 @@ func (l *Local) freeBlock(p, n uintptr) {
 //go:noinline
 func (l *Local) freeElsewhere(p, n uintptr) {
 	if l.cache == mcache.Nobody() || n-1 >= sizeclass.MaxSmall {
-		l.use.begin()
+		l.use.begin() // with what others do here meanwhile
 		l.use.end()
 		l.heap.freeBlock(p, n)
 		return

@@ -185,6 +185,29 @@ func TestLocalsOfManyGoroutines(t *testing.T) {
 	require.NoError(t, h.Close())
 }
 
+// Tiny blocks that a Local frees are there for its next ones, as others are.
+func TestALocalUsesItsTinyBlocksAgain(t *testing.T) {
+	profileRate(t, 0)
+	h := newHeap(t)
+	l := h.Local()
+	before := map[uintptr]bool{}
+	const count = 8
+	for range 3 {
+		var blocks [][]byte
+		for range count {
+			b := must(l.Alloc(3))
+			blocks = append(blocks, b)
+			before[addressOf(b)] = true
+		}
+		for _, b := range blocks {
+			l.Free(b)
+		}
+	}
+	require.Len(t, before, count)
+	require.NoError(t, l.Close())
+	closeEmpty(t, h)
+}
+
 // Sampled and guarded blocks leave their slots with the Local: with the P they would come to other goroutines, and lie
 // among theirs.
 func TestALocalKeepsItsSlots(t *testing.T) {

@@ -88,7 +88,7 @@ func freeTyped[T any](op string, p, n uintptr) {
 	default:
 		class = mheap.ClassOf(0, noscan)
 	}
-	if h.freeSized(op, class, p, n) || h.freeMakingRoom(op, p, n, noscan) {
+	if h.freeSized(op, class, p, n) || h.freeMakingRoom(op, class, p, n) {
 		return
 	}
 	want := goodSize(n)

@@ -183,19 +183,12 @@ func TestLeasedCaches(t *testing.T) {
 	require.NotSame(t, own, other)
 	var live []block
 	for range 100 {
-		addr, _, err := r.Alloc(own, noscan(64), 64)
-		require.NoError(t, err)
-		live = append(live, block{addr, 64, noscan(64)})
-		addr, _, err = r.Alloc(own, mheap.Tiny, 3)
-		require.NoError(t, err)
-		live = append(live, block{addr, 3, mheap.Tiny})
+		live = append(live, r.allocLeased(own, noscan(64), 64), r.allocLeased(own, mheap.Tiny, 3))
 	}
 	require.Empty(t, len(r.Hoards()), "no other cache is in use")
 	r.verify(live)
 	for _, b := range live[:100] {
-		state, _ := mheap.EntryOf(b.addr).Slot(b.addr)
-		require.True(t, mheap.FreeSlot(state, mheap.Away))
-		r.Free(own, b.class, b.addr, state, b.n, true)
+		r.freeLeased(own, b)
 	}
 	live = live[100:]
 	r.verify(live)

@@ -84,26 +84,18 @@ func TestAHeapThatGrowsTakesWhatALeasedCacheHoldsTooMuch(t *testing.T) {
 	r := newRig(t)
 	own, err := r.Lease()
 	require.NoError(t, err)
-	alloc := func(class mheap.SpanClass) block {
-		n := class.Layout().Bytes
-		addr, _, err := r.Alloc(own, class, n)
-		require.NoError(t, err)
-		return block{addr, n, class}
-	}
 	var live []block
 	for range 500 {
-		live = append(live, alloc(noscan(256)))
+		live = append(live, r.allocLeased(own, noscan(256), 256))
 	}
 	for _, b := range live {
-		state, _ := mheap.EntryOf(b.addr).Slot(b.addr)
-		require.True(t, mheap.FreeSlot(state, mheap.Away))
-		r.Free(own, b.class, b.addr, state, b.n, true)
+		r.freeLeased(own, b)
 	}
 	live = live[:0]
 	held := r.Usage(noscan(256)).InCaches
 	require.Greater(t, held, uint64(400))
 	for range 2000 {
-		live = append(live, alloc(noscan(4096)))
+		live = append(live, r.allocLeased(own, noscan(4096), 4096))
 	}
 	require.Less(t, r.Usage(noscan(256)).InCaches, held/10+mcache.AsideSlots)
 	r.verify(live)

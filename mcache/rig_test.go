@@ -145,6 +145,21 @@ func (r *rig) freeLarge(span *mheap.Span, n uintptr) {
 	}
 }
 
+// allocLeased and freeLeased are alloc and free of a leased cache's owner, by the slow paths.
+func (r *rig) allocLeased(own *mcache.Cache, class mheap.SpanClass, n uintptr) block {
+	r.t.Helper()
+	addr, _, err := r.Alloc(own, class, n)
+	require.NoError(r.t, err)
+	return block{addr, n, class}
+}
+
+func (r *rig) freeLeased(own *mcache.Cache, b block) {
+	r.t.Helper()
+	state, _ := mheap.EntryOf(b.addr).Slot(b.addr)
+	require.True(r.t, mheap.FreeSlot(state, mheap.Away))
+	r.Free(own, b.class, b.addr, state, b.n, true)
+}
+
 func (r *rig) mustAlloc(class mheap.SpanClass, n uintptr) block {
 	r.t.Helper()
 	b, err := r.alloc(class, n)

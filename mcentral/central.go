@@ -309,11 +309,11 @@ func (c *Central) place(s *mheap.Span) (surplus *mheap.Span) {
 }
 
 // spanPages returns how long the class's next span should be. Where a class has many spans, longer
-// ones spare the way to the page heap, and one that is nearly free wastes little beside the others. The
-// first are short: many a class has but a block or two.
+// ones spare the way to the page heap, and one that is nearly free wastes little beside the others. Up
+// to half of a usual one they are short: many a class has but a block or two.
 func (c *Central) spanPages() uintptr {
 	npages := uintptr(c.class.Layout().Pages)
-	if c.pages < uint64(npages) {
+	if c.pages < uint64(npages)/2 {
 		return c.shortest()
 	}
 	for c.class.SlotsIn(npages) < longSlots && 2*npages<<mheap.PageShift <= longBytes && uint64(2*npages*longShare) <= c.pages {

@@ -129,9 +129,9 @@ func TestTheFirstSpansOfAClassAreShort(t *testing.T) {
 		pages []uintptr // of the spans in turn
 	}{
 		{1024, []uintptr{1, 1}},
-		{3072, []uintptr{1, 1, 1, 3, 3}},
-		{9472, []uintptr{2, 2, 2, 2, 7, 7}},
-		{27264, []uintptr{4, 4, 4, 10, 10}},
+		{3072, []uintptr{1, 3, 3}},
+		{9472, []uintptr{2, 2, 7, 7}},
+		{27264, []uintptr{4, 4, 10, 10}},
 		{32768, []uintptr{4, 4}},
 	} {
 		r := newRig(t, c.size)

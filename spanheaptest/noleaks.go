@@ -21,8 +21,8 @@ import (
 // Until then the profile rate is 1, for the whole process, so that every block has a note; then it is as it was
 // before the first of the calls that overlap. Whatever other tests that run in parallel allocate from the same
 // heaps counts as the test's own: a parallel test should name heaps that nobody else uses. Nobody else may set
-// the rate meanwhile. A Local that is older than the call may allocate another 2 MiB, or 16 where it allocates gigabytes a millisecond, without notes, which are
-// missed, unless its heap has a debug level.
+// the rate meanwhile. A Local that is older than the call may allocate another 2 MiB, or 16 where it allocates gigabytes
+// a millisecond, without notes, which are missed, unless its heap has a debug level.
 func NoLeaks(t testing.TB, heaps ...*spanheap.Heap) {
 	t.Helper()
 	if slices.Contains(heaps, nil) {

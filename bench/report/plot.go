@@ -111,7 +111,7 @@ func (r *Results) ratioDots(rows filter, impls []string) (d dots) {
 func (r *Results) traceDots() (times, memory dots) {
 	for i, t := range r.Traces {
 		times.names, memory.names = append(times.names, t.Name), append(memory.names, t.Name)
-		for _, name := range r.columns(r.inTracesPlots) {
+		for _, name := range r.columns(r.dotted) {
 			times.put(name, i, t.Time[name].Median)
 			if v, ok := t.OverLive(name); ok {
 				memory.put(name, i, v)
@@ -121,8 +121,8 @@ func (r *Results) traceDots() (times, memory dots) {
 	return times, memory
 }
 
-// inTracesPlots tells whether an impl has dots: the ways of spanheap that differ by what they note lie upon each other.
-func (r *Results) inTracesPlots(name string) bool {
+// dotted tells whether an impl has dots: the ways of spanheap that differ by what they note lie upon each other.
+func (r *Results) dotted(name string) bool {
 	return r.inTraces(name) && (name == suite.Local || !strings.HasPrefix(name, suite.Spanheap+"-"))
 }
 
