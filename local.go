@@ -176,8 +176,8 @@ func (l *Local) freeBlock(p, n uintptr) {
 	l.freeElsewhere(p, n)
 }
 
-// freeElsewhere is Free of a block that has not the slot that its size leads to, or is not of the heap, or is noted. The slot of a noted
-// one is the Local's as well: given to the P, and from there to others, it would lie among theirs.
+// freeElsewhere is freeBlock of a block that has not the slot that its size leads to, or is not of the heap, or is noted.
+// The slot of a noted one is the Local's as well: given to the P, and from there to others, it would lie among theirs.
 //
 //go:noinline
 func (l *Local) freeElsewhere(p, n uintptr) {

@@ -56,8 +56,8 @@ const (
 	keptShare   = 4
 )
 
-// trim gives back large objects that lie idle, and what the magazines of the caller's cache have too much of: of classes that it has not allocated from
-// since it was trimmed before, all; of those whose magazine never ran empty meanwhile, all but one in keptShare. So what
+// trim gives back large objects that lie idle, and what the magazines of the caller's cache have too much of: of classes
+// that it has not allocated from since it was trimmed before, all; of those whose magazine never ran empty meanwhile, all but one in keptShare. So what
 // lies in a cache follows what is wanted of it, as by TCMalloc's low-water marks.
 func (s *Set) trim(own *Cache) {
 	s.trimLarge(own)
@@ -96,7 +96,8 @@ func (s *Set) trim(own *Cache) {
 	}
 }
 
-// trimLarge gives back the large objects of the caller's cache when it has allocated none of them since it was trimmed before.
+// trimLarge gives back the large objects of the caller's cache when it has allocated none of them since it was trimmed
+// before.
 func (s *Set) trimLarge(own *Cache) {
 	s.mu.Lock() // or who counts meanwhile counts them as live
 	defer s.mu.Unlock()
