@@ -57,8 +57,8 @@ const (
 )
 
 // trim gives back large objects that lie idle, and what the magazines of the caller's cache have too much of: of classes
-// that it has not allocated from since it was trimmed before, all; of those whose magazine never ran empty meanwhile, all but one in keptShare. So what
-// lies in a cache follows what is wanted of it, as by TCMalloc's low-water marks.
+// that it has not allocated from since it was trimmed before, all; of those whose magazine never ran empty meanwhile, all
+// but one in keptShare. So what lies in a cache follows what is wanted of it, as by TCMalloc's low-water marks.
 func (s *Set) trim(own *Cache) {
 	s.trimLarge(own)
 	var run [maxFill]mheap.Slot
