@@ -70,10 +70,10 @@ func (c *Central) Exchange(old *mheap.Span) (*mheap.Span, error) {
 	if s != nil {
 		return s, nil
 	}
-	usual := uintptr(c.class.Layout().Pages)
+	shortest := uintptr(c.class.Layout().Pages)
 	s, err := c.heap.Alloc(npages, c.class, 0)
-	if err != nil && npages > usual {
-		s, err = c.heap.Alloc(usual, c.class, 0)
+	if err != nil && npages > shortest {
+		s, err = c.heap.Alloc(shortest, c.class, 0)
 	}
 	if err != nil {
 		return nil, err
@@ -309,22 +309,13 @@ func (c *Central) place(s *mheap.Span) (surplus *mheap.Span) {
 }
 
 // spanPages returns how long the class's next span should be. Where a class has many spans, longer
-// ones spare the way to the page heap, and one that is nearly free wastes little beside the others. Up
-// to half of a usual one they are short: many a class has but a block or two.
+// ones spare the way to the page heap, and one that is nearly free wastes little beside the others.
 func (c *Central) spanPages() uintptr {
 	npages := uintptr(c.class.Layout().Pages)
-	if c.pages < uint64(npages)/2 {
-		return c.shortest()
-	}
 	for c.class.SlotsIn(npages) < longSlots && 2*npages<<mheap.PageShift <= longBytes && uint64(2*npages*longShare) <= c.pages {
 		npages *= 2
 	}
 	return c.leastTail(npages)
-}
-
-// shortest is the length of a span with room for one slot.
-func (c *Central) shortest() uintptr {
-	return (c.class.Layout().Bytes + mheap.PageSize - 1) >> mheap.PageShift
 }
 
 // leastTail returns the length, npages or up to a quarter more, whose tail is the least part of it.

@@ -108,38 +108,17 @@ func TestASpanDoesWithoutASlotThatALateStoreTook(t *testing.T) {
 func TestSpansGrowWithTheirClass(t *testing.T) {
 	for _, size := range []uintptr{1024, 4096, 8192, 32768} {
 		r := newRig(t, size)
-		usual := uintptr(r.class.Layout().Pages) << mheap.PageShift
+		shortest := uintptr(r.class.Layout().Pages) << mheap.PageShift
 		total, longest := uintptr(0), uintptr(0)
 		for range 200 {
 			s := r.exchange(nil)
-			require.LessOrEqual(t, s.Bytes(), max(usual, total/8*5/4))
+			require.LessOrEqual(t, s.Bytes(), max(shortest, total/8*5/4))
 			require.GreaterOrEqual(t, s.Bytes(), longest)
 			total, longest = total+s.Bytes(), s.Bytes()
 		}
-		require.Greater(t, longest, usual)
+		require.Greater(t, longest, shortest)
 		require.LessOrEqual(t, longest, uintptr(80<<10))
 		require.EqualValues(t, total, r.Usage().Pages<<mheap.PageShift)
-	}
-}
-
-// A class with a block or two has short spans, with room for one slot if need be.
-func TestTheFirstSpansOfAClassAreShort(t *testing.T) {
-	for _, c := range []struct {
-		size  uintptr
-		pages []uintptr // of the spans in turn
-	}{
-		{1024, []uintptr{1, 1}},
-		{3072, []uintptr{1, 3, 3}},
-		{9472, []uintptr{2, 2, 7, 7}},
-		{27264, []uintptr{4, 4, 10, 10}},
-		{32768, []uintptr{4, 4}},
-	} {
-		r := newRig(t, c.size)
-		var got []uintptr
-		for range c.pages {
-			got = append(got, r.exchange(nil).Bytes()>>mheap.PageShift)
-		}
-		require.Equal(t, c.pages, got, "of %d bytes", c.size)
 	}
 }
 

@@ -76,10 +76,10 @@ func depth(s *Span) int {
 	return 1 + max(depth(s.left), depth(s.right))
 }
 
-// StateBytes returns how long the states of a span of the class's usual length are.
+// StateBytes returns how long the states of the class's shortest span are.
 func (sc SpanClass) StateBytes() uintptr { return sc.stateBytes(uintptr(sc.Layout().Pages)) }
 
-// Tail returns how many bytes at the end of a span of the usual length are too short for a slot.
+// Tail returns how many bytes at the end of the layout's shortest span are too short for a slot.
 func (l *Layout) Tail() uintptr { return uintptr(l.Pages)<<PageShift - uintptr(l.Slots)*l.Bytes }
 
 // Break is a way to break a heap's structures, and what undoes it.

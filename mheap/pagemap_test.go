@@ -81,7 +81,7 @@ func TestTheOffsetInASpan(t *testing.T) {
 // spanLengths calls f for spans of the class, from the shortest to the longest, in a heap of their own.
 func spanLengths(t *testing.T, class mheap.SpanClass, f func(*mheap.Span)) {
 	r := newRig(t, 4<<10)
-	for npages := (class.Layout().Bytes + mheap.PageSize - 1) >> mheap.PageShift; npages*mheap.PageSize <= mheap.MaxSpanBytes; npages += (npages + 1) / 2 {
+	for npages := uintptr(class.Layout().Pages); npages*mheap.PageSize <= mheap.MaxSpanBytes; npages += (npages + 1) / 2 {
 		s, err := r.Alloc(npages, class, 0)
 		require.NoError(t, err)
 		require.Equal(t, class.SlotsIn(npages), s.Slots())

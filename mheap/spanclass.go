@@ -44,8 +44,8 @@ func (sc SpanClass) Large() bool { return sc <= LargeNoscan }
 type Layout struct {
 	magic uint64  // reciprocal of Bytes: offset*magic>>32 is offset/Bytes for offsets in the span
 	Bytes uintptr // of a slot; 0 for large objects
-	Pages uint32  // of a span as a rule; 0 for large objects
-	Slots uint32  // of such a span
+	Pages uint32  // of the shortest span; 0 for large objects
+	Slots uint32  // of the shortest span
 }
 
 // layouts has a place for every value of a SpanClass, so that looking one up needs no check.
@@ -111,7 +111,8 @@ func (sc SpanClass) Layout() *Layout { return &layouts[sc] }
 // error, below 2^-32 of the slot's size, adds up to less than a slot's reciprocal.
 const MaxSpanBytes = 128 << 10
 
-// SlotsIn returns how many slots a span of npages is cut into, MaxSpanBytes at most; any for a large object.
+// SlotsIn returns how many slots a span of npages is cut into: no fewer than the class's pages, and
+// MaxSpanBytes at most; any for a large object.
 func (sc SpanClass) SlotsIn(npages uintptr) uint32 {
 	l := sc.Layout()
 	if sc.Large() {
