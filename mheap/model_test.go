@@ -34,8 +34,10 @@ const mostPages = mheap.PagesPerArena * 3 / 2
 // step is three bytes: what to do, and two numbers for it.
 func (m *model) step(what, a, b byte) {
 	switch what % 13 {
-	case 0, 1, 2:
+	case 0, 1:
 		m.allocate(1+uintptr(a%48), m.class(b), 0)
+	case 2:
+		m.allocate(1+3*uintptr(a), m.class(b), 0)
 	case 3:
 		m.allocate(1+uintptr(a%20), mheap.LargeScan, mheap.PageSize<<(b%8))
 	case 4:
@@ -109,17 +111,18 @@ func (m *model) carry(s *mheap.Span, more uintptr) {
 	if s.Bytes() < mheap.MinMove || m.fake.PageSize() > mheap.PageSize || uintptr(len(m.owner))+s.Pages()+more > mostPages {
 		return
 	}
+	m.release(^uintptr(0)) // so that there is no free memory to copy to: numbers cannot be copied
 	dst, err := m.AllocToGrow(s.Pages()+more, s)
 	if err != nil {
 		return
 	}
-	dirty := dst.Base()
-	if dst.NeedZero() {
-		dirty += dst.Bytes()
+	if dst.NeedZero() { // the system refused
+		m.Free(dst)
+		return
 	}
-	m.own(dst, 0, dirty)
+	m.own(dst, 0, dst.Base())
 	m.spans = append(m.spans, dst)
-	m.system.Refuse(nil) // numbers cannot be copied
+	m.system.Refuse(nil)
 	require.True(m.t, m.Carry(dst, s, s.Bytes()))
 	for p := s.Base(); p < s.Base()+s.Bytes(); p += mheap.PageSize {
 		delete(m.old, p)

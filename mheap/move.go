@@ -3,12 +3,18 @@ package mheap
 import "errors"
 
 // Large objects that grow where there is no room for them: another span is found, with room for later
-// growth behind it where that costs nothing, and the pages themselves are moved there where the operating
-// system can do that, which takes neither the time to copy nor memory for two.
+// growth behind it where that costs nothing. What goes to memory that lies free is copied; to where there is
+// none the pages themselves are moved, if the operating system can do that, which takes neither the time to
+// copy nor memory for two. But whoever uses the place next that they were moved from has to fault in new ones,
+// each dearer than to copy it.
 
-// minMove is the length in bytes from which on pages are moved: below, a copy costs little more than the
-// calls, and each move may cost the process a mapping.
-const minMove = 1 << 20
+const (
+	// minMove is the length in bytes from which on pages are moved: below, a copy costs little more than the
+	// calls, and each move may cost the process a mapping.
+	minMove = 1 << 20
+	// maxCopy is the length in bytes up to which what could be moved is copied to free memory: some milliseconds' worth.
+	maxCopy = 16 << 20
+)
 
 // movable tells whether the pages of a span of so many can be moved one by one, and should be: moving tears
 // huge pages apart.
@@ -18,12 +24,12 @@ func (h *Heap) movable(npages uintptr) bool {
 
 // AllocToGrow is Alloc for what is to be carried from s, a large object, to a longer span of its class. The
 // span lies so that it can grow in place to twice its length, where there is such a place; backed pages are
-// preferred for what will be copied, and pages without memory for what will be moved.
+// preferred for what can be copied, else pages without memory for what will be moved.
 func (h *Heap) AllocToGrow(npages uintptr, s *Span) (*Span, error) {
 	record, err := h.newRecord(s.class, npages)
 	if err == nil {
 		h.mu.Lock()
-		from := h.fitToGrow(npages, h.movable(s.npages))
+		from := h.fitToGrow(npages, npages<<PageShift <= maxCopy || !h.movable(s.npages))
 		placed := from != nil && h.cut(record, from, npages, PageSize) == nil
 		if placed {
 			h.enter(record, s.class)
@@ -37,8 +43,8 @@ func (h *Heap) AllocToGrow(npages uintptr, s *Span) (*Span, error) {
 	return h.Alloc(npages, s.class, 0)
 }
 
-func (h *Heap) fitToGrow(npages uintptr, moved bool) *Span {
-	if !moved {
+func (h *Heap) fitToGrow(npages uintptr, copied bool) *Span {
+	if copied {
 		for _, n := range []uintptr{2 * npages, npages} {
 			if s := h.free.bestFit(n); s != nil {
 				return s
@@ -52,7 +58,7 @@ func (h *Heap) fitToGrow(npages uintptr, moved bool) *Span {
 // them in the first src.Bytes() bytes of dst is undefined. It tells whether src has no memory any more and
 // reads zero, so that FreeEmpty can take it back.
 func (h *Heap) Carry(dst, src *Span, n uintptr) (emptied bool) {
-	if !h.movable(src.npages) {
+	if !h.movable(src.npages) || dst.needZero && dst.Bytes() <= maxCopy {
 		copyBytes(dst.base, src.base, n)
 		return false
 	}

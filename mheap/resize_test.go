@@ -199,7 +199,14 @@ func TestCarrying(t *testing.T) {
 			arenatest.Nth(arenatest.Move, 2),
 			func(c arenatest.Call) bool { return c.Verb == arenatest.Move && c.K%2 == 1 },
 		} {
-			for _, npages := range []uintptr{5, 127, 128, 400, 600} {
+			for i, npages := range []uintptr{5, 127, 128, 400, 600, 400, 600} {
+				if i < 5 {
+					h.Release(^uintptr(0)) // so that there is no free memory to copy to
+				} else {
+					free, err := h.Alloc(1500, mheap.LargeNoscan, 0)
+					require.NoError(t, err)
+					h.Free(free)
+				}
 				src, err := h.Alloc(npages, mheap.LargeNoscan, 0)
 				require.NoError(t, err)
 				fill(src, byte(npages))
@@ -207,7 +214,11 @@ func TestCarrying(t *testing.T) {
 				dst, err := h.AllocToGrow(npages+3, src)
 				require.NoError(t, err)
 				moved := h.Carry(dst, src, src.Bytes())
-				if refuse == nil && npages >= 128 && system.PageSize() <= mheap.PageSize {
+				switch {
+				case i >= 5:
+					require.True(t, dst.NeedZero())
+					require.False(t, moved)
+				case refuse == nil && npages >= 128 && system.PageSize() <= mheap.PageSize:
 					require.True(t, moved)
 					require.Equal(t, -1, firstOther(src, 0))
 				}
@@ -231,8 +242,8 @@ func TestCarrying(t *testing.T) {
 	}
 }
 
-// What will be copied goes to backed pages where there are any, what will be moved to pages without memory;
-// both where they can grow.
+// What is copied goes to backed pages, where there are any and it is not too long; what is moved to pages without
+// memory; both where they can grow.
 func TestPlacesToGrow(t *testing.T) {
 	for _, c := range []struct {
 		before string
@@ -246,6 +257,9 @@ func TestPlacesToGrow(t *testing.T) {
 		{"used 9, scav 14, used 1, scav 30, used rest", 9, 12, "used 9, scav 14, used 1, used 12, scav 18, used rest"},
 		{"used 9, scav 14, used rest", 9, 12, "used 9, used 12, scav 2, used rest"},
 		{"used 130, free 20, used 1, scav rest", 130, 140, "used 130, free 20, used 1, used 140, scav rest"},
+		{"used 130, free 150, used 1, scav rest", 130, 140, "used 130, used 140, free 10, used 1, scav rest"},
+		{"used 2040, free 2048, used 1, scav rest", 2040, 2048, "used 2040, used 2048, used 1, scav rest"},
+		{"used 2040, free 2049, used 1, scav rest", 2040, 2049, "used 2040, free 2049, used 1, used 2049, scav rest"},
 	} {
 		r := newRig(t, 4<<10)
 		r.build(c.before)
