@@ -8,8 +8,8 @@ import (
 
 // Blocks that this cache freed and did not allocate are set aside, Away, before their slots are used again. Their own
 // cache frees by a plain store. Were it freeing one of them too, at the same moment, the store might still be on its
-// way: the slot would be the own cache's, and must not be handed out here. So a slot waits until half as many others were
-// set aside as there is room for, which takes many times as long as any store; then its state tells whose it is.
+// way: the slot would be the own cache's, and must not be handed out here. So a slot waits until asideWait others were set
+// aside, which takes many times as long as any store; then it is ripe, and its state tells whose it is.
 
 // aside is the slots that wait, the oldest first.
 type aside struct {
@@ -29,6 +29,7 @@ type asideSlot struct {
 
 const (
 	asideSlots = 128
+	asideWait  = asideSlots / 2
 	asideBytes = 256 << 10 // with so many bytes aside no more are
 )
 
@@ -61,11 +62,18 @@ func (c *Cache) PutAside(class mheap.SpanClass, addr, state, n uintptr) {
 	c.bins[class].requested -= n
 }
 
-// settleHalf puts the older half of the slots that wait in c, which the caller leaves, on their magazines. Where one is
+// ripe is how many slots have waited long enough.
+func (a *aside) ripe() uintptr { return a.count - min(a.count, asideWait) }
+
+// leastRipe is how many slots must be ripe for an allocation whose magazine is empty to settle some. It settles no more than
+// go onto that one: others would go to the central, and from there come to lie beside another owner's slots.
+const leastRipe = 8
+
+// settleSome puts the oldest slots that wait in c, which the caller leaves, on their magazines. Where one is
 // full its class's next ones go to the central, and those behind them wait on.
-func (s *Set) settleHalf(own, c *Cache) {
+func (s *Set) settleSome(own, c *Cache, most uintptr) {
 	var run [maxFill]mheap.Slot
-	n, class := s.settle(c, c.aside.count/2, &run)
+	n, class := s.settle(c, most, &run)
 	s.leave(own, c)
 	if n > 0 {
 		s.centrals[class].Stash(run[:n])

@@ -35,6 +35,18 @@ func stateOf(b block) uintptr {
 	return state
 }
 
+// freeAway frees a block by c, which does not own it.
+func (r *rig) freeAway(c *mcache.Cache, b block) {
+	r.t.Helper()
+	if state := stateOf(b); c.HasRoomAside() {
+		require.True(r.t, c.FreeAside(state))
+		c.PutAside(b.class, b.addr, state, b.n)
+	} else {
+		require.True(r.t, mheap.FreeSlot(state, mheap.Away))
+		r.Free(c, b.class, b.addr, state, b.n, true)
+	}
+}
+
 // A block is freed by its own cache, which saw it live, and by another before the own cache's store. Wherever the slot
 // is by the time that the other settles what it set aside, the slot is had once, and the block is found out.
 func TestABlockThatTwoFreeIsFoundOut(t *testing.T) {
@@ -79,7 +91,7 @@ func TestABlockThatTwoFreeIsFoundOut(t *testing.T) {
 	}
 }
 
-// What a cache frees and does not own waits until half as many others were freed as there is room for, and is used then.
+// What a cache frees and does not own waits until asideWait others were freed, and is used then.
 func TestSlotsSetAsideAreUsedWhenTheyHaveWaited(t *testing.T) {
 	r := newRig(t)
 	own, other := r.leased(), r.leased()
@@ -89,13 +101,7 @@ func TestSlotsSetAsideAreUsedWhenTheyHaveWaited(t *testing.T) {
 	}
 	waits := func(b block) bool { return mheap.SlotState(stateOf(b)) == mheap.AwayOf(2) }
 	for i, b := range blocks {
-		if state := stateOf(b); other.HasRoomAside() {
-			require.True(t, other.FreeAside(state))
-			other.PutAside(b.class, b.addr, state, b.n)
-		} else {
-			require.True(t, mheap.FreeSlot(state, mheap.Away))
-			r.Free(other, b.class, b.addr, state, b.n, true)
-		}
+		r.freeAway(other, b)
 		for k := max(0, i-mcache.AsideSlots/2+1); k <= i; k++ {
 			require.True(t, waits(blocks[k]), "%d of %d", k, i)
 		}
@@ -108,6 +114,44 @@ func TestSlotsSetAsideAreUsedWhenTheyHaveWaited(t *testing.T) {
 	r.Return(other)
 	r.Return(own)
 	r.requireEmpty()
+}
+
+// Two goroutines with blocks on spans of their own change their caches, and replace their blocks. What each then has lies
+// where its blocks lay before, so that the two go on to write to lines of their own.
+func TestGoroutinesThatChangeCachesStayApart(t *testing.T) {
+	const blocks, often = 4000, 2
+	for _, n := range []uintptr{8, 64, 1024, 4096, 8192} {
+		r := newRig(t)
+		caches := []*mcache.Cache{r.leased(), r.leased()}
+		var live [2][]block
+		before := map[uintptr]int{} // whose block lay there
+		for who, c := range caches {
+			for range blocks {
+				b := r.by(c, n)
+				live[who] = append(live[who], b)
+				before[b.addr] = who
+			}
+		}
+		for turn := range often {
+			for i := range blocks {
+				for who := range live {
+					c := caches[(who+turn+1)%2]
+					r.freeAway(c, live[who][i])
+					live[who][i] = r.by(c, n)
+				}
+			}
+		}
+		mixed := 0
+		for who := range live {
+			for _, b := range live[who] {
+				if was, known := before[b.addr]; known && was != who {
+					mixed++
+				}
+			}
+		}
+		require.Less(t, mixed, blocks/8, "of %d bytes", n)
+		r.verify(append(live[0], live[1]...))
+	}
 }
 
 // Caches beyond those that have a number own nothing, and free by the swap.

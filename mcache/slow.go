@@ -48,8 +48,8 @@ func (s *Set) Alloc(own *Cache, class mheap.SpanClass, n uintptr) (addr, rate ui
 			continue
 		}
 		b := &c.bins[class]
-		if b.top == b.base && c.aside.count >= asideSlots/2 {
-			s.settleHalf(own, c)
+		if ripe := c.aside.ripe(); b.top == b.base && b.top != b.end && ripe >= leastRipe {
+			s.settleSome(own, c, min(ripe, (b.end-b.base)/slotSize))
 			continue
 		}
 		switch {
@@ -144,7 +144,7 @@ func (s *Set) Free(own *Cache, class mheap.SpanClass, addr, state, n uintptr, wa
 				return
 			}
 		case waits && !c.HasRoomAside():
-			s.settleHalf(own, c)
+			s.settleSome(own, c, c.aside.ripe())
 		case !c.HasRoom(class) && !tried:
 			tried = true
 			s.makeRoom(own, c, class)
@@ -184,7 +184,7 @@ func (s *Set) MakeRoom(own *Cache, class mheap.SpanClass) {
 	case !c.HasRoom(class):
 		s.makeRoom(own, c, class)
 	case !c.HasRoomAside():
-		s.settleHalf(own, c)
+		s.settleSome(own, c, c.aside.ripe())
 	default:
 		s.leave(own, c)
 	}
