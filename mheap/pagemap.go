@@ -110,12 +110,6 @@ func (e Entry) Slot(p uintptr) (state uintptr, first bool) {
 	return uintptr(e>>16) + i, first
 }
 
-// stateAt is the state that Slot returns, of a page in use or not.
-func (e Entry) stateAt(p uintptr) uintptr {
-	state, _ := e.Slot(p)
-	return state
-}
-
 // Spot is where an address lies in a span of slots: 32 bits of the slot's number, and 32 of how far behind the
 // slot's start, in parts of its length.
 type Spot uint64
@@ -136,6 +130,11 @@ func (s Spot) First(class SpanClass) bool { return uint32(s) < uint32(magics[cla
 //
 //go:nosplit
 func (e Entry) StateOf(s Spot) uintptr { return uintptr(e>>16) + uintptr(s>>32) }
+
+// has tells whether the page is of a span of the class, with the slot among its slots.
+func (e Entry) has(s Slot, class SpanClass) bool {
+	return e.Class() == class && e.StateOf(e.Spot(class, s.Addr)) == s.State
+}
 
 // LiveSlot returns the address of the state of the slot that begins at p, or 0 unless the page's
 // span is of the class, one of small slots, and a slot begins at p and is Live.

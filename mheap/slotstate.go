@@ -112,18 +112,16 @@ func PassSlot(slot Slot, class SpanClass, away uint8) bool {
 }
 
 // lies tells whether the slot is one of a span of the class: if not, that one has ended.
-func (s Slot) lies(class SpanClass) bool {
-	e := EntryOf(s.Addr)
-	return e.Class() == class && e.stateAt(s.Addr) == s.State
-}
+func (s Slot) lies(class SpanClass) bool { return EntryOf(s.Addr).has(s, class) }
 
 // Settle makes the state of the slot at addr, of the class, which the caller made away a while ago, Held. It tells whether
 // it could: if not, the block's own cache had begun to free the block before, and has the slot, or had it, and its span
 // has ended.
 func Settle(slot Slot, class SpanClass, away uint8) bool {
-	settled := slot.lies(class) && *byteAt(slot.State) == away
+	a := ArenaOf(slot.Addr)
+	settled := a != nil && a.Entry(slot.Addr).has(slot, class) && SlotState(slot.State) == away
 	if settled {
-		*byteAt(slot.State) = Held
+		SetSlotState(slot.State, Held)
 	}
 	return settled
 }
