@@ -16,8 +16,9 @@ import (
 // The block stays where it is when n gets a slot of the size it has, unless it is guarded (Options.Guard). A
 // block above 32 KiB also stays when the pages behind it are free, or to become shorter, as long as it is above
 // 32 KiB: its tail is given back to the heap when it is an eighth of the block or more. Where it must move, its
-// pages are moved if there are many and the system can (Linux), which costs neither a copy nor memory for two;
-// else its bytes are copied. A block that grew by moving lies where it can grow on, if there is such a place.
+// bytes are copied; but from 1 MiB on, where the heap has no free memory for them, or above 16 MiB, its pages are moved
+// if the system can (Linux), which costs neither a copy nor memory for two.
+// A block that grew by moving lies where it can grow on, if there is such a place.
 func (h *Heap) Realloc(b []byte, n int) ([]byte, error) {
 	if cap(b) == 0 {
 		return h.Alloc(n)

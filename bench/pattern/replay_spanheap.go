@@ -4,6 +4,4 @@ package pattern
 
 func (handle) regrow(b block, n int) block { return must(heap.Realloc(b, n)) }
 
-func (handle) getZeroed(n int) block { return must(heap.Alloc(n)) }
-
 func (handle) getAligned(n, align int) block { return must(heap.AllocAligned(n, align)) }

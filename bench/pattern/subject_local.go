@@ -28,4 +28,6 @@ func (h handle) get(n int) (b block) {
 	return
 }
 
+func (h handle) getZeroed(n int) block { return must(h.local.Alloc(n)) }
+
 func (h handle) put(b block) { h.local.Free(b) }

@@ -23,4 +23,6 @@ func (h handle) get(n int) (b block) {
 	return
 }
 
+func (h handle) getZeroed(n int) block { return must(h.heap.Alloc(n)) }
+
 func (h handle) put(b block) { h.heap.Free(b) }
