@@ -63,7 +63,7 @@ var children = map[string]child{
 		b := announced(must(h.Alloc(64)))
 		h.Free(b)
 		h.Free(b)
-	}, "spanheap: Free: double free: address ADDR in span SPAN+8192, size class 6 (64 bytes)"},
+	}, "spanheap: Free: double free: address ADDR in span SPAN+8192, size class 8 (64 bytes)"},
 
 	"double free of a large block": {func() {
 		b := announced(must(spanheap.Alloc(3 << 20)))
@@ -76,7 +76,7 @@ var children = map[string]child{
 		spanheap.Free(b)
 		go spanheap.Free(b)
 		select {}
-	}, "spanheap: Free: double free: address ADDR in span SPAN+8192, size class 32 (1024 bytes)"},
+	}, "spanheap: Free: double free: address ADDR in span SPAN+8192, size class 40 (1024 bytes)"},
 
 	"foreign address": {func() {
 		spanheap.Free(announced(make([]byte, 64)))
@@ -85,23 +85,23 @@ var children = map[string]child{
 	"interior address": {func() {
 		b := must(spanheap.Alloc(100))
 		spanheap.Free(announced(b[24:]))
-	}, "spanheap: Free: interior address: address ADDR in span SPAN+8192, size class 9 (112 bytes), 24 bytes into block BLOCK"},
+	}, "spanheap: Free: interior address: address ADDR in span SPAN+8192, size class 13 (104 bytes), 24 bytes into block BLOCK"},
 
 	"wrong heap": {func() {
 		h := must(spanheap.NewHeap(spanheap.Options{}))
 		h.Free(announced(must(spanheap.Alloc(2048))))
-	}, "spanheap: Free: wrong heap: address ADDR in span SPAN+8192, size class 38 (2048 bytes), of heap \"default\""},
+	}, "spanheap: Free: wrong heap: address ADDR in span SPAN+8192, size class 48 (2048 bytes), of heap \"default\""},
 
 	"size mismatch": {func() {
 		h := must(spanheap.NewHeap(spanheap.Options{}))
 		spanheap.Delete((*[200]byte)(announced(must(spanheap.MakeSlice[byte](h, 300, 300)))))
-	}, "spanheap: Delete: size mismatch: address ADDR in span SPAN+8192, size class 20 (320 bytes)"},
+	}, "spanheap: Delete: size mismatch: address ADDR in span SPAN+8192, size class 26 (320 bytes)"},
 
 	"realloc after free": {func() {
 		b := announced(must(spanheap.Alloc(1000)))
 		spanheap.Free(b)
 		spanheap.Realloc(b, 2000)
-	}, "spanheap: Realloc: double free: address ADDR in span SPAN+8192, size class 32 (1024 bytes)"},
+	}, "spanheap: Realloc: double free: address ADDR in span SPAN+8192, size class 40 (1024 bytes)"},
 
 	"block of a closed heap": {func() {
 		h := must(spanheap.NewHeap(spanheap.Options{Name: "index"}))

@@ -53,7 +53,7 @@ func TestExitReport(t *testing.T) {
 	text := string(must(childCommand("an end", "exit=1").CombinedOutput()))
 	require.Equal(t, 1, strings.Count(text, "spanheap: at exit"), "nothing of heaps without blocks: %s", text)
 	require.Contains(t, text, `spanheap: at exit, heap "sessions": not all freed`)
-	require.Regexp(t, `(?m)^ +6 +64 +10 +3 +7 +448 +not all freed$`, text)
+	require.Regexp(t, `(?m)^ +8 +64 +10 +3 +7 +448 +not all freed$`, text)
 	require.Regexp(t, `(?m)^ +large +0 +10 +10 +0 +0 +ok$`, text)
 	require.Empty(t, must(childCommand("an end", "").CombinedOutput()))
 }

@@ -172,7 +172,7 @@ func ExampleHeap_Stats() {
 	fmt.Println(s.Live, "bytes live,", s.Rounding, "bytes of rounding")
 	fmt.Println(s.Live+s.Rounding+s.SpanTail+s.CachedSlots+s.CentralSlots+s.FreePages+s.Metadata == s.Backed)
 	// Output:
-	// 100 bytes live, 12 bytes of rounding
+	// 100 bytes live, 4 bytes of rounding
 	// true
 }
 
@@ -232,7 +232,7 @@ func ExampleHeap_Spans() {
 		}
 	}
 	// Unordered output:
-	// class 9: 2 of 73 slots live
-	// class 32: 1 of 8 slots live
+	// class 13: 2 of 78 slots live
+	// class 40: 1 of 8 slots live
 	// class large: 1 of 1 slots live
 }

@@ -71,8 +71,8 @@ var blockKinds = map[string]func(h *spanheap.Heap, l *spanheap.Local) (n int, fr
 		return 80_000, func() { spanheap.FreeSlice(s) }
 	},
 	"Realloc in place": func(h *spanheap.Heap, _ *spanheap.Local) (int, func()) {
-		b := must(h.Realloc(must(h.Alloc(97)), 112))
-		return 112, func() { must(h.Realloc(b, 0)) }
+		b := must(h.Realloc(must(h.Alloc(97)), 104))
+		return 104, func() { must(h.Realloc(b, 0)) }
 	},
 	"Realloc in place, tiny": func(h *spanheap.Heap, _ *spanheap.Local) (int, func()) {
 		b := must(h.Realloc(must(h.Alloc(3)), 4))

@@ -143,7 +143,7 @@ func TestLabelsOfAProfile(t *testing.T) {
 	for _, n := range []int{3, 100, 100_000} {
 		alloc(t, h, n)
 	}
-	want := map[string]int64{"tiny": 4, "9": 112, "large": 0} // bytes by class
+	want := map[string]int64{"tiny": 4, "13": 104, "large": 0} // bytes by class
 	p := profileOf(t, h)
 	require.Len(t, p.Samples, len(want))
 	for _, s := range p.Samples {
@@ -262,7 +262,7 @@ func TestProfileIsCutIntoEpochs(t *testing.T) {
 		live[1] = must(h.Realloc(live[1], 100))
 		h.FreeBatch(older[min(len(older), 1):])
 		want := int64(10 + i)
-		require.Equal(t, sums{want, 97 * want, want - 1, 97*(want-1) + 3, 15*(want-1) - 3}, cut())
+		require.Equal(t, sums{want, 97 * want, want - 1, 97*(want-1) + 3, 7*(want-1) - 3}, cut())
 	}
 	require.Equal(t, sums{}, cut())
 	h.FreeBatch(live[1:])

@@ -73,7 +73,7 @@ func TestGoToolPprofReadsTheProfile(t *testing.T) {
 	}{
 		{"alloc_objects", "1", "10"}, {"alloc_space", "100000", "1000"},
 		{"inuse_objects", "1", "10"}, {"inuse_space", "100000", "1000"},
-		{"waste_space", "6496", "120"}, // 13 pages; slots of 112 bytes
+		{"waste_space", "6496", "40"}, // 13 pages; slots of 104 bytes
 	} {
 		flat, _, _ := pprofTop(t, "-sample_index="+c.types, early)
 		require.Equal(t, c.index, flat["fillIndex"], c.types)
@@ -82,7 +82,7 @@ func TestGoToolPprofReadsTheProfile(t *testing.T) {
 
 	for focus, want := range map[string]map[string]string{
 		"class=large":     {"fillIndex": "100000"},
-		"class=^9$":       {"fillCache": "1000"},
+		"class=^13$":      {"fillCache": "1000"},
 		"bytes=100b:200b": {"fillCache": "1000"},
 		"heap=store":      {"fillIndex": "100000", "fillCache": "1000"},
 		"purpose=tests":   {"fillIndex": "100000", "fillCache": "1000"},

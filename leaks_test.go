@@ -101,5 +101,5 @@ func TestLeaksOfOneCallerAreOneEntry(t *testing.T) {
 	r := h.Leaks()
 	require.Len(t, r.Leaks, 1)
 	require.EqualValues(t, 5, r.Leaks[0].Blocks)
-	require.Equal(t, map[string]uint64{"tiny": 1, "9": 2, "large": 2}, r.Leaks[0].Classes)
+	require.Equal(t, map[string]uint64{"tiny": 1, "13": 2, "large": 2}, r.Leaks[0].Classes)
 }

@@ -23,10 +23,10 @@ type victim struct {
 
 // victims makes one victim of each kind of block.
 var victims = map[string]func(*testing.T, *spanheap.Heap) victim{
-	"small":           func(t *testing.T, h *spanheap.Heap) victim { return victimOf(h, alloc(t, h, 100), 112) },
+	"small":           func(t *testing.T, h *spanheap.Heap) victim { return victimOf(h, alloc(t, h, 100), 104) },
 	"smallest":        func(t *testing.T, h *spanheap.Heap) victim { return victimOf(h, alloc(t, h, 8), 8) },
 	"largest slot":    func(t *testing.T, h *spanheap.Heap) victim { return victimOf(h, alloc(t, h, 32<<10), 32<<10) },
-	"several pages":   func(t *testing.T, h *spanheap.Heap) victim { return victimOf(h, alloc(t, h, 13000), 13568) },
+	"several pages":   func(t *testing.T, h *spanheap.Heap) victim { return victimOf(h, alloc(t, h, 13000), 14336) },
 	"tiny of 2":       func(t *testing.T, h *spanheap.Heap) victim { return victimOf(h, alloc(t, h, 2), 4) },
 	"tiny of 3":       func(t *testing.T, h *spanheap.Heap) victim { return victimOf(h, alloc(t, h, 3), 4) },
 	"of 7":            func(t *testing.T, h *spanheap.Heap) victim { return victimOf(h, alloc(t, h, 7), 8) },

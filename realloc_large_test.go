@@ -211,7 +211,7 @@ func TestAllocAtLeastHandsOutTheWholeSlot(t *testing.T) {
 	}
 	b, err := spanheap.AllocAtLeast(100)
 	require.NoError(t, err)
-	require.Len(t, b, 112)
+	require.Len(t, b, 104)
 	spanheap.Free(b)
 	closeEmpty(t, h)
 }

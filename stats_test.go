@@ -51,7 +51,7 @@ func TestStatsOfAScriptedLoad(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // one cache has all spans
 	h := newHeap(t)
 	for range 100 {
-		alloc(t, h, 100) // 73 slots of 112 bytes a span
+		alloc(t, h, 100) // 78 slots of 104 bytes a span
 	}
 	for range 10 {
 		alloc(t, h, 3)
@@ -78,15 +78,15 @@ func TestStatsOfAScriptedLoad(t *testing.T) {
 		}
 	}
 	require.Len(t, classes, 4)
-	c := classes["9"]
-	require.EqualValues(t, 112, c.Size)
+	c := classes["13"]
+	require.EqualValues(t, 104, c.Size)
 	require.EqualValues(t, 2, c.Spans)
-	require.EqualValues(t, 2*73, c.Slots)
+	require.EqualValues(t, 2*78, c.Slots)
 	require.EqualValues(t, 100, c.LiveSlots)
 	require.EqualValues(t, 10_000, c.Live)
-	require.EqualValues(t, 1_200, c.Rounding)
-	require.EqualValues(t, 2*(8192-73*112), c.SpanTail)
-	require.EqualValues(t, 46*112, c.CachedSlots+c.CentralSlots)
+	require.EqualValues(t, 400, c.Rounding)
+	require.EqualValues(t, 2*(8192-78*104), c.SpanTail)
+	require.EqualValues(t, 56*104, c.CachedSlots+c.CentralSlots)
 	c = classes["tiny"]
 	require.EqualValues(t, 10, c.LiveSlots)
 	require.EqualValues(t, 30, c.Live)

@@ -2,7 +2,7 @@
 //
 // Usage:
 //
-//	go run ./gen [-page BYTES] [-max BYTES] [-waste SHARE] [-objects N] [-maxpages N] [-o FILE]
+//	go run ./gen [-page BYTES] [-max BYTES] [-waste SHARE] [-objects N] [-maxpages N] [-even] [-o FILE]
 //
 // The same flags give the same bytes every time. Package classes holds the mathematics and says
 // what each flag means; without flags the tables are those of Go 1.26.

@@ -311,20 +311,22 @@ func (c *Central) place(s *mheap.Span) (surplus *mheap.Span) {
 // spanPages returns how long the class's next span should be. Where a class has many spans, longer
 // ones spare the way to the page heap, and one that is nearly free wastes little beside the others.
 func (c *Central) spanPages() uintptr {
-	npages := uintptr(c.class.Layout().Pages)
+	shortest := uintptr(c.class.Layout().Pages)
+	npages, more := shortest, shortest/4
 	for c.class.SlotsIn(npages) < longSlots && 2*npages<<mheap.PageShift <= longBytes && uint64(2*npages*longShare) <= c.pages {
 		npages *= 2
+		more = npages / 2
 	}
-	return c.leastTail(npages)
+	return c.leastTail(npages, more)
 }
 
-// leastTail returns the length, npages or up to a quarter more, whose tail is the least part of it.
-func (c *Central) leastTail(npages uintptr) uintptr {
+// leastTail returns the length, npages or up to some more, whose tail is the least part of it.
+func (c *Central) leastTail(npages, more uintptr) uintptr {
 	tail := func(n uintptr) uintptr {
 		return n<<mheap.PageShift - uintptr(c.class.SlotsIn(n))*c.class.Layout().Bytes
 	}
 	best := npages
-	for n := npages + 1; n <= npages+npages/4; n++ {
+	for n := npages + 1; n <= npages+more; n++ {
 		if tail(n)*best < tail(best)*n {
 			best = n
 		}

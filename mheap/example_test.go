@@ -31,7 +31,7 @@ func Example() {
 	fmt.Println(state == slots[0].State, begins, inside)
 	fmt.Println(mheap.FreeSlot(state, mheap.Away), mheap.FreeSlot(state, mheap.Away))
 	// Output:
-	// 72 of 73 slots are in the span
+	// 77 of 78 slots are in the span
 	// true true false
 	// true false
 }

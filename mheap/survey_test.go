@@ -45,7 +45,7 @@ func TestASurveyOfNothing(t *testing.T) {
 
 func TestASurveyTellsOfEveryPlace(t *testing.T) {
 	r := newRig(t, mheap.PageSize)
-	class := mheap.ClassOf(9, true)
+	class := mheap.ClassOf(13, true)
 	first, err := r.Alloc(1, class, 0)
 	require.NoError(t, err)
 	gone, err := r.Alloc(3, class, 0)
@@ -62,7 +62,7 @@ func TestASurveyTellsOfEveryPlace(t *testing.T) {
 
 	found := requireSurveyed(t, r.Heap)
 	require.Len(t, found, 5)
-	require.Equal(t, mheap.Stretch{Base: base, Bytes: mheap.PageSize, Class: class, Slots: 73, Live: 2, Held: 3}, found[0])
+	require.Equal(t, mheap.Stretch{Base: base, Bytes: mheap.PageSize, Class: class, Slots: 78, Live: 2, Held: 3}, found[0])
 	require.Equal(t, mheap.Stretch{Base: base + mheap.PageSize, Bytes: 3 * mheap.PageSize, Use: mheap.Free}, found[1])
 	require.Equal(t, mheap.Stretch{Base: base + 4*mheap.PageSize, Bytes: 300 * mheap.PageSize,
 		Class: mheap.LargeScan, Slots: 1, Live: 1}, found[2])

@@ -14,7 +14,7 @@ func Example() {
 		sizeclass.SpanBytes(class), sizeclass.Objects(class), sizeclass.TailWaste(class))
 	fmt.Printf("the byte at offset 1000 is in slot %d\n", sizeclass.Slot(1000, class))
 	// Output:
-	// class 9: slots of 112 bytes, aligned to 16
-	// a span of 8192 bytes has 73 of them, and 16 bytes at its end
-	// the byte at offset 1000 is in slot 8
+	// class 13: slots of 104 bytes, aligned to 8
+	// a span of 8192 bytes has 78 of them, and 80 bytes at its end
+	// the byte at offset 1000 is in slot 9
 }

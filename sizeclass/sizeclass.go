@@ -8,13 +8,14 @@
 // The package keeps no state, and its tables are never written: every function may be called from
 // any goroutine. Functions that take a class want one below NumClasses and panic on others.
 //
-// The scheme is TCMalloc's, and the sizes are the Go runtime's. Package gen/classes, which the
-// tables come from, has the reasons and the proofs.
+// The scheme is TCMalloc's. Sizes differ by 8 bytes up to 128, then by an eighth of the power of two below, above 8192
+// by a quarter: finer than the Go runtime's, where objects are many. Package gen/classes, which the tables come from,
+// has the reasons and the proofs.
 package sizeclass
 
 import "math/bits"
 
-//go:generate go run ../gen -o classes.go
+//go:generate go run ../gen -even -o classes.go
 
 // Of returns the class of a request of n bytes, 0 for n = 0. The caller has made sure that n is at
 // most MaxSmall; for other n the result is meaningless, or Of panics.

@@ -47,7 +47,7 @@ func TestSpansKeepToTheLimits(t *testing.T) {
 		require.Equal(t, span%size, tail)
 		require.Positive(t, objects)
 		require.LessOrEqual(t, float64(tail), wasteLimit*float64(span), "class %d", class)
-		require.Less(t, tail, objects*LargeStep, "class %d has room for larger slots", class)
+		require.Less(t, tail, size, "class %d has room for another slot", class)
 		require.LessOrEqual(t, int(Pages[class]), pagesLimit)
 		longest = max(longest, int(Pages[class]))
 		most = max(most, objects)

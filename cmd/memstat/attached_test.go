@@ -255,8 +255,8 @@ func TestAStoppedProcessIsReadAsItWas(t *testing.T) {
 	require.Equal(t, c.Spans, o.Spans)
 	require.Equal(t, o.Spans, o.Full+o.QuarterFree+o.HalfFree+o.MostFree+o.NearlyFree+o.Held)
 	require.Positive(t, o.HalfFree+o.MostFree, "every other block was freed")
-	require.Regexp(t, `(?m)^ +32 +1,024 +`+count(c.Spans)+` +500 +488 KiB `, succeed(t, "", "classes", p.pid))
-	require.Regexp(t, `(?m)^ +32 +1,024 +`+count(c.Spans)+` `, succeed(t, "", "spans", p.pid))
+	require.Regexp(t, `(?m)^ +40 +1,024 +`+count(c.Spans)+` +500 +488 KiB `, succeed(t, "", "classes", p.pid))
+	require.Regexp(t, `(?m)^ +40 +1,024 +`+count(c.Spans)+` `, succeed(t, "", "spans", p.pid))
 }
 
 func TestTopInAPipe(t *testing.T) {
@@ -286,7 +286,7 @@ func TestTopShowsRates(t *testing.T) {
 	require.Equal(t, 2, looks)
 	require.Positive(t, last.Frees)
 	require.Zero(t, last.Mallocs)
-	require.Equal(t, *last.rates, last.Rates["32"])
+	require.Equal(t, *last.rates, last.Rates["40"])
 }
 
 func TestTopEndsWithItsProcess(t *testing.T) {
@@ -350,5 +350,5 @@ func TestHelpDescribesEveryKeyOfProcesses(t *testing.T) {
 	requireDescribed(t, union(commands["report -json TARGET"], statistics), "report", "-json", p.pid)
 	requireDescribed(t, union(commands["spans -json PID"]), "spans", "-json", p.pid)
 	requireDescribed(t, union(commands["classes -json TARGET"], class), "classes", "-json", p.pid)
-	requireDescribed(t, union(commands["top -json TARGET"], statistics, map[string]bool{"32": true}), "top", "-json", "-n", "2", "-interval", "100ms", p.pid)
+	requireDescribed(t, union(commands["top -json TARGET"], statistics, map[string]bool{"40": true}), "top", "-json", "-n", "2", "-interval", "100ms", p.pid)
 }

@@ -19,9 +19,15 @@
 //     stay what steps 1 to 4 made them: long spans fit all sizes well, so that step 3 would keep
 //     nearly every candidate.
 //
+// With -even the grid has steps of 8 bytes below 128, of an eighth of the power of two below 8192, of a
+// quarter above, and steps 3 and 4 are left out. That is for an allocator whose spans become longer where
+// there are many of them, which tells sizes apart that the shortest spans do not, and for objects that are
+// of words, or a little larger than a power of two.
+//
 // From 128 bytes up, a span full of objects of any size that its class serves is wasted by less than
 // the share -waste + 1/8: with s the smallest candidate that the class stands for, its slots of s
-// bytes fill at least 1 - waste of the span, and its objects have more than 8/9·s bytes.
+// bytes fill at least 1 - waste of the span, and its objects have more than 8/9·s bytes. With -even it
+// is -waste + 1/5 from 8192 bytes up.
 //
 // # Lookup
 //
@@ -62,6 +68,9 @@ const (
 	alignedStep = 16
 	widestStep  = 256
 
+	evenSmall = 128  // with -even steps are of 8 bytes below
+	evenFine  = 8192 // and of an eighth below, of a quarter above
+
 	// A span class, the class doubled and one bit, fits a byte and leaves 255 free as a mark.
 	maxClasses = 127
 )
@@ -89,13 +98,13 @@ func Choose(p Params) ([]Class, error) {
 		return nil, err
 	}
 	classes := []Class{{}}
-	for _, size := range candidates(p.Max) {
+	for _, size := range p.candidates() {
 		c := Class{Size: size, Span: p.shortestSpan(size)}
 		if c.Span == 0 {
 			return nil, fmt.Errorf("-waste %v: slots of %d bytes leave a larger tail in every span of up to %d pages (-maxpages)",
 				p.Waste, size, p.MaxPages)
 		}
-		if last := len(classes) - 1; last > 0 && sameCost(c, classes[last]) {
+		if last := len(classes) - 1; last > 0 && !p.Even && sameCost(c, classes[last]) {
 			classes[last] = c
 		} else {
 			classes = append(classes, c)
@@ -107,7 +116,10 @@ func Choose(p Params) ([]Class, error) {
 	}
 	ceiling := p.Max
 	for i := len(classes) - 1; i > 0; i-- {
-		c := classes[i].grow(ceiling)
+		c := classes[i]
+		if !p.Even {
+			c = c.grow(ceiling)
+		}
 		if !c.reciprocalExact() {
 			return nil, fmt.Errorf("-max %d (with -page %d -waste %v): the 32-bit reciprocal of %d is not exact in a span of %d pages",
 				p.Max, p.Page, p.Waste, c.Size, c.Span/p.Page)
@@ -118,13 +130,17 @@ func Choose(p Params) ([]Class, error) {
 	return classes, nil
 }
 
-// candidates returns the sizes worth a thought, ascending; limit is the last.
-func candidates(limit int) []int {
+// candidates returns the sizes worth a thought, ascending; p.Max is the last.
+func (p Params) candidates() []int {
+	next := step
+	if p.Even {
+		next = evenStep
+	}
 	var sizes []int
-	for size := smallStep; size < limit; size += step(size) {
+	for size := smallStep; size < p.Max; size += next(size) {
 		sizes = append(sizes, size)
 	}
-	return append(sizes, limit)
+	return append(sizes, p.Max)
 }
 
 // step returns how far the candidate after size lies from it.
@@ -132,9 +148,22 @@ func step(size int) int {
 	if size < alignedFrom {
 		return smallStep
 	}
-	powerOfTwo := 1 << (bits.Len(uint(size)) - 1)
-	return min(max(powerOfTwo/8, alignedStep), widestStep)
+	return min(max(powerOfTwo(size)/8, alignedStep), widestStep)
 }
+
+// evenStep is step with -even.
+func evenStep(size int) int {
+	switch {
+	case size < evenSmall:
+		return smallStep
+	case size < evenFine:
+		return powerOfTwo(size) / 8
+	}
+	return powerOfTwo(size) / 4
+}
+
+// powerOfTwo returns the largest one up to size.
+func powerOfTwo(size int) int { return 1 << (bits.Len(uint(size)) - 1) }
 
 // shortestSpan returns the least length of a span for slots of size bytes, or 0 when none of those
 // allowed keeps to the limit of tail waste.

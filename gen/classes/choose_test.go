@@ -24,6 +24,8 @@ var samples = []Params{
 	{Page: 8192, Max: 9088, Waste: 0.125, Objects: 1, MaxPages: 128},
 	{Page: 8192, Max: 32768, Waste: 0.5, Objects: 1, MaxPages: 128},
 	{Page: 8192, Max: 16384, Waste: 0.06, Objects: 4, MaxPages: 200},
+	{Page: 8192, Max: 32768, Waste: 0.125, Objects: 1, MaxPages: 128, Even: true},
+	{Page: 4096, Max: 40960, Waste: 0.2, Objects: 8, MaxPages: 128, Even: true},
 }
 
 func TestDefaultsAreTheClassesOfGo126(t *testing.T) {
@@ -43,6 +45,28 @@ func TestDefaultsAreTheClassesOfGo126(t *testing.T) {
 	for i, w := range want {
 		require.Equal(t, Class{Size: w.size, Span: w.pages * 8192}, got[i], "class %d", i)
 	}
+}
+
+func TestEvenClassesAreRegular(t *testing.T) {
+	p := defaults
+	p.Even = true
+	got, err := Choose(p)
+	require.NoError(t, err)
+	var sizes []int
+	for _, c := range got {
+		sizes = append(sizes, c.Size)
+	}
+	require.Equal(t, []int{
+		0, 8, 16, 24, 32, 40, 48, 56, 64, 72, 80, 88, 96, 104, 112, 120, 128,
+		144, 160, 176, 192, 208, 224, 240, 256,
+		288, 320, 352, 384, 416, 448, 480, 512,
+		576, 640, 704, 768, 832, 896, 960, 1024,
+		1152, 1280, 1408, 1536, 1664, 1792, 1920, 2048,
+		2304, 2560, 2816, 3072, 3328, 3584, 3840, 4096,
+		4608, 5120, 5632, 6144, 6656, 7168, 7680, 8192,
+		10240, 12288, 14336, 16384,
+		20480, 24576, 28672, 32768,
+	}, sizes)
 }
 
 func TestInvariantsHoldForAllParameters(t *testing.T) {
@@ -65,6 +89,7 @@ func TestChooseRefusesOrKeepsTheInvariants(t *testing.T) {
 			Waste:    0.02 + 0.48*random.Float64(),
 			Objects:  1 + random.Intn(64),
 			MaxPages: 1 + random.Intn(255),
+			Even:     random.Intn(2) == 0,
 		}
 		classes, err := Choose(p)
 		if err != nil {
@@ -100,13 +125,13 @@ func invariants(p Params, classes []Class) error {
 			return fmt.Errorf("class %d: %d bytes after %d", i+1, c.Size, below)
 		case c.Size%stepAt != 0:
 			return fmt.Errorf("class %d: %d is not a multiple of %d", i+1, c.Size, stepAt)
-		case c.Size >= 32 && c.Size%16 != 0:
+		case c.Size >= 32 && c.Size%16 != 0 && !p.Even:
 			return fmt.Errorf("class %d: %d is not a multiple of 16", i+1, c.Size)
 		case c.Span%p.Page != 0 || c.Span < c.Size || c.Span > p.Page*p.MaxPages:
 			return fmt.Errorf("class %d: a span of %d bytes", i+1, c.Span)
 		case float64(c.TailWaste()) > p.Waste*float64(c.Span):
 			return fmt.Errorf("class %d: a tail of %d in %d bytes", i+1, c.TailWaste(), c.Span)
-		case below >= 128 && worst >= p.Waste+0.125:
+		case below >= 128 && worst >= p.Waste+0.125 && !(p.Even && below >= 8192 && worst < p.Waste+0.2):
 			return fmt.Errorf("class %d: %.4f of a full span may be wasted", i+1, worst)
 		case !dividesExactly(c):
 			return fmt.Errorf("class %d: the reciprocal of %d is wrong within %d bytes", i+1, c.Size, c.Span)

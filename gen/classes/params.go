@@ -12,6 +12,7 @@ type Params struct {
 	Waste    float64 // share of a span that its tail may take: above 0, at most 1/2
 	Objects  int     // slots that a span should have, at least 1; step 5 says how far it goes
 	MaxPages int     // pages of the longest span: 1 to 255
+	Even     bool    // whether the grid of sizes is regular
 }
 
 // Flags defines the parameters' flags on fs. The parameters returned have the defaults until fs is
@@ -23,13 +24,18 @@ func Flags(fs *flag.FlagSet) *Params {
 	fs.Float64Var(&p.Waste, "waste", 0.125, fmt.Sprintf("`share` of a span that its tail may take, above 0 and at most %v", maxWaste))
 	fs.IntVar(&p.Objects, "objects", 1, "`slots` that a span should have, at least 1; where -maxpages, exact\nreciprocals and no larger tails allow fewer it has fewer, and a note says so")
 	fs.IntVar(&p.MaxPages, "maxpages", 128, fmt.Sprintf("`pages` of the longest span, 1 to %d", maxMaxPages))
+	fs.BoolVar(&p.Even, "even", false, fmt.Sprintf("steps from size to size of %d bytes below %d, of an eighth of the power of two below %d,\nof a quarter above, and no sizes merged or grown; else those of Go", smallStep, evenSmall, evenFine))
 	return p
 }
 
 // String returns the parameters as flags.
 func (p Params) String() string {
-	return fmt.Sprintf("-page %d -max %d -waste %v -objects %d -maxpages %d",
+	s := fmt.Sprintf("-page %d -max %d -waste %v -objects %d -maxpages %d",
 		p.Page, p.Max, p.Waste, p.Objects, p.MaxPages)
+	if p.Even {
+		s += " -even"
+	}
+	return s
 }
 
 const (
