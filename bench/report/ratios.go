@@ -25,13 +25,14 @@ func (r *Results) ratios() *table {
 		}
 		t.add(cells...)
 	}
-	t.add(r.means("geometric mean", 1, others)...)
-	t.add(r.means("geometric mean", 2, others)...)
+	r.addMeans(t, "geometric mean", 1, others)
+	r.addMeans(t, "geometric mean", 2, others)
 	return t
 }
 
-// means is the row of geometric means over the uninitialized rows of up to 4096 bytes.
-func (r *Results) means(title string, goroutines int, others []string) []string {
+// addMeans adds the row of geometric means over the uninitialized rows of up to 4096 bytes, if there are several.
+func (r *Results) addMeans(t *table, title string, goroutines int, others []string) {
+	rows := 0
 	cells := []string{title, "≤4096", fmt.Sprint(goroutines), "uninit", "", ""}
 	for _, name := range others {
 		var ratios []float64
@@ -41,9 +42,12 @@ func (r *Results) means(title string, goroutines int, others []string) []string 
 				ratios = append(ratios, v)
 			}
 		}
+		rows = max(rows, len(ratios))
 		cells = append(cells, optional(suite.GeoMean(ratios), len(ratios) > 0))
 	}
-	return cells
+	if rows > 1 {
+		t.add(cells...)
+	}
 }
 
 // times is the table of all rows in ns, with the quartiles.

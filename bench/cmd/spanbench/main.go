@@ -45,8 +45,7 @@ func run(ctx context.Context, args []string, out, errs io.Writer) error {
 	}
 	impls, cells := o.impls(), o.cells()
 	if o.list {
-		list(out, impls, cells)
-		return nil
+		return listingOf(impls, cells).write(out, o.json)
 	}
 	module, err := moduleDir(ctx)
 	if err != nil {
@@ -146,20 +145,6 @@ func toFile(name string, write func(io.Writer)) error {
 	}
 	write(f)
 	return f.Close()
-}
-
-// list prints what can be measured.
-func list(out io.Writer, impls []*suite.Impl, cells []suite.Cell) {
-	for _, i := range impls {
-		fmt.Fprintf(out, "impl=%-15s %s\n", i.Name, i.About)
-	}
-	for _, c := range cells {
-		fmt.Fprintln(out, c.Name())
-	}
-	for _, r := range suite.RetentionRows() {
-		fmt.Fprintln(out, r.Name())
-	}
-	fmt.Fprintln(out, "release")
 }
 
 // moduleDir returns this module's folder. The workers are built there.

@@ -93,6 +93,11 @@ func parse(args []string, errs io.Writer) (*options, error) {
 	if *tags != "" {
 		o.tags = strings.Split(*tags, ",")
 	}
+	for _, tag := range o.tags {
+		if !slices.Contains(knownTags, tag) {
+			return nil, fmt.Errorf("-tags: unknown tag %q: there are %s", tag, strings.Join(knownTags, ", "))
+		}
+	}
 	if *short {
 		o.set(shortPlan, 3, 30*time.Millisecond, 110*time.Second, 2_000_000, 100_000, 2*time.Second)
 	} else {
@@ -105,6 +110,9 @@ func parse(args []string, errs io.Writer) (*options, error) {
 	}
 	return o, nil
 }
+
+// knownTags are those by which spanheap is built otherwise.
+var knownTags = []string{"spanheap_debug", "spanheap_portable"}
 
 // set fills in the plan's values for the flags that were not given.
 func (o *options) set(plan string, rounds int, measure, limit time.Duration, live, retain int, wait time.Duration) {

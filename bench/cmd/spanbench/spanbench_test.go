@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"io"
 	"testing"
 	"time"
@@ -58,6 +59,7 @@ func TestWrongFlagsAreRefused(t *testing.T) {
 		"no such file":         {"-baseline", "no/such/worker"},
 		"-wait -1s":            {"-wait", "-1s"},
 		"flag provided but":    {"-fast"},
+		`unknown tag "fast"`:   {"-tags", "spanheap_debug,fast"},
 	} {
 		_, err := parse(args, io.Discard)
 		require.ErrorContains(t, err, want)
@@ -69,7 +71,15 @@ func TestListNamesImplsAndCells(t *testing.T) {
 	require.NoError(t, run(context.Background(), []string{"-list", "-short"}, &out, io.Discard))
 	require.Contains(t, out.String(), "impl=modernc-mutex")
 	require.Contains(t, out.String(), "\npattern=pair/size=64/procs=2/fill=uninit\n")
-	require.Contains(t, out.String(), "\nretention/freed=100\nrelease\n")
+	require.Contains(t, out.String(), "\nretention/freed=100\ncollector\nrelease\n")
+
+	out.Reset()
+	require.NoError(t, run(context.Background(), []string{"-list", "-short", "-json"}, &out, io.Discard))
+	var l listing
+	require.NoError(t, json.Unmarshal(out.Bytes(), &l))
+	require.Contains(t, l.Rows, "pattern=pair/size=64/procs=2/fill=uninit")
+	require.Equal(t, suite.Spanheap, l.Impls[0].Name)
+	require.NotEmpty(t, l.Impls[0].About)
 }
 
 // shortRun are the results of a short run where spanheap takes ns in a row, and its peers 10.
