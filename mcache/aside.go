@@ -30,7 +30,7 @@ type asideSlot struct {
 const (
 	asideSlots = 128
 	asideWait  = asideSlots / 2
-	asideBytes = 256 << 10 // with so many bytes aside no more are
+	asideBytes = 1 << 20 // with more bytes aside no more are
 )
 
 // longestStore is longer than any store takes from its instruction to where others see it.
@@ -69,10 +69,15 @@ func (a *aside) ripe() uintptr { return a.count - min(a.count, asideWait) }
 // go onto that one: others would go to the central, and from there come to lie beside another owner's slots.
 const leastRipe = 8
 
-// settleSome puts the oldest slots that wait in c, which the caller leaves, on their magazines. Where one is
+// settleSome puts the oldest slots that wait in c, which the caller leaves, on their magazines: up to most, or, where that
+// is 0 since a few large ones are all that there is room for, any, after a microsecond. Where a magazine is
 // full its class's next ones go to the central, and those behind them wait on.
 func (s *Set) settleSome(own, c *Cache, most uintptr) {
 	var run [maxFill]mheap.Slot
+	if most == 0 {
+		awaitStores() // pinned as it is, which takes less than to leave and to look what changed meanwhile
+		most = c.aside.count
+	}
 	n, class := s.settle(c, most, &run)
 	s.leave(own, c)
 	if n > 0 {

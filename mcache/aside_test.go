@@ -154,6 +154,33 @@ func TestGoroutinesThatChangeCachesStayApart(t *testing.T) {
 	}
 }
 
+// Of large slots fewer wait than there are places for, and they wait for a time.
+func TestFewLargeSlotsAreSetAside(t *testing.T) {
+	looks := 0
+	t.Cleanup(mcache.SetClock(func() time.Duration { looks++; return time.Duration(looks) * 100 }))
+	r := newRig(t)
+	own, other := r.leased(), r.leased()
+	const n = 32 << 10
+	var blocks []block
+	for range 200 {
+		blocks = append(blocks, r.by(own, n))
+	}
+	for _, b := range blocks {
+		before := looks
+		waiting := other.Aside()
+		r.freeAway(other, b)
+		require.LessOrEqual(t, other.Aside()*n, uintptr(mcache.AsideBytes+n))
+		if other.Aside() <= waiting {
+			require.GreaterOrEqual(t, looks-before, 10, "a microsecond")
+		}
+	}
+	r.verify(nil)
+	require.Zero(t, r.DoubleFrees())
+	r.Return(other)
+	r.Return(own)
+	r.requireEmpty()
+}
+
 // Caches beyond those that have a number own nothing, and free by the swap.
 func TestCachesWithoutANumberOwnNothing(t *testing.T) {
 	r := newRig(t)

@@ -88,4 +88,10 @@ func SetClock(c func() time.Duration) (undo func()) {
 
 const Pace = pace
 
-const AsideSlots = asideSlots
+const (
+	AsideSlots = asideSlots
+	AsideBytes = asideBytes
+)
+
+// Aside is how many slots wait.
+func (c *Cache) Aside() uintptr { return c.aside.count }
