@@ -16,6 +16,9 @@ type TraceFile struct {
 	Path string
 }
 
+// RowName is the name of its row.
+func (f TraceFile) RowName() string { return "trace=" + f.Name }
+
 const traceSuffix = ".trace.gz"
 
 // FindTraces returns the traces in a folder. It is an error if there are none.
@@ -68,7 +71,7 @@ func (s *Suite) traceTasks(ctx context.Context) (tasks, once []*task, fill func(
 	var rows []TraceRow
 	times, residents := map[string]map[string][]float64{}, map[string]map[string][]float64{}
 	for n, file := range s.Traces {
-		if !s.wants("trace=" + file.Name) {
+		if !s.wants(file.RowName()) {
 			continue
 		}
 		s.Step(0, 0, "decoding "+file.Name)

@@ -57,6 +57,18 @@ func run(ctx context.Context, args []string, out, errs io.Writer) error {
 	}
 	defer os.RemoveAll(scratch)
 
+	traces, err := o.traceFiles(module)
+	if err != nil {
+		return err
+	}
+	if err := o.requireRow(listingOf(impls, cells).Rows, traces); err != nil {
+		return err
+	}
+	if o.out != "" {
+		if err := os.MkdirAll(o.out, 0o755); err != nil {
+			return fmt.Errorf("-out: %w", err)
+		}
+	}
 	p := newProgress(errs, started, o.limit)
 	defer p.erase()
 	builder := &suite.Builder{Dir: scratch, Module: module, Tags: o.tags, Say: p.say}
@@ -66,10 +78,6 @@ func run(ctx context.Context, args []string, out, errs io.Writer) error {
 	}
 	for _, text := range notes {
 		p.note(text)
-	}
-	traces, err := o.traceFiles(module)
-	if err != nil {
-		return err
 	}
 	s := &suite.Suite{
 		Impls: ready, Cells: cells, Traces: traces, Scratch: scratch, Live: o.live, Retain: o.retain, Wait: o.wait,

@@ -50,9 +50,9 @@ func parse(args []string, errs io.Writer) (*options, error) {
 	o := &options{}
 	flags := flag.NewFlagSet("spanbench", flag.ContinueOnError)
 	flags.SetOutput(errs)
-	short := flags.Bool("short", false, "fewer rows, in less than two minutes; exit 1 when spanheap is grossly slower than make or modernc.org/memory")
+	short := flags.Bool("short", false, "fewer rows, in less than two minutes where nothing else runs; exit 1 when spanheap is grossly slower than make or modernc.org/memory")
 	run := flags.String("run", "", "measure only rows whose name matches this `regexp`; see -list; traces are trace=NAME, and there are collector, retention and release")
-	impl := flags.String("impl", "", "measure only allocators whose name matches this `regexp`, and spanheap")
+	impl := flags.String("impl", "", "measure only allocators whose name matches this `regexp`, and spanheap; none: spanheap alone")
 	flags.IntVar(&o.rounds, "rounds", 0, "make every measurement so `many` times")
 	flags.DurationVar(&o.time, "time", 0, "measure for so `long` each time")
 	flags.DurationVar(&o.limit, "limit", 0, "begin no round that would end after so `long`; at least one is made")
@@ -90,6 +90,22 @@ func parse(args []string, errs io.Writer) (*options, error) {
 	if o.live < -1 || o.retain < -1 {
 		return nil, fmt.Errorf("-live %d, -retain %d: a count is not negative, but for -1, the plan's", o.live, o.retain)
 	}
+	flags.Visit(func(f *flag.Flag) {
+		if f.Name == "rounds" && o.rounds < 1 || f.Name == "time" && o.time < time.Millisecond {
+			err = fmt.Errorf("-%s %v: a run has at least one round of at least 1ms", f.Name, f.Value)
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	if !slices.ContainsFunc(suite.Impls(), func(i *suite.Impl) bool { return matches(o.impl, i.Name) }) && *impl != noImpl {
+		return nil, fmt.Errorf("-impl %s: no allocator has such a name; -list shows them, and none is for spanheap alone", *impl)
+	}
+	if o.benchfmt != "" {
+		if _, err := os.Stat(filepath.Dir(o.benchfmt)); err != nil {
+			return nil, fmt.Errorf("-benchfmt: %w", err)
+		}
+	}
 	if *tags != "" {
 		o.tags = strings.Split(*tags, ",")
 	}
@@ -104,12 +120,14 @@ func parse(args []string, errs io.Writer) (*options, error) {
 		o.set(fullPlan, 5, 100*time.Millisecond, 19*time.Minute, 20_000_000, 1_000_000, 20*time.Second)
 		o.keep = o.out == "" && o.run == nil && o.impl == nil
 	}
-	if o.rounds < 1 || o.time < time.Millisecond || o.limit < 0 || o.wait < 0 {
-		return nil, fmt.Errorf("-rounds %d, -time %v, -limit %v, -wait %v: a run has at least one round of at least 1ms, and no time is negative",
-			o.rounds, o.time, o.limit, o.wait)
+	if o.limit < 0 || o.wait < 0 {
+		return nil, fmt.Errorf("-limit %v, -wait %v: no time is negative", o.limit, o.wait)
 	}
 	return o, nil
 }
+
+// noImpl matches no allocator, and is meant to.
+const noImpl = "none"
 
 // knownTags are those by which spanheap is built otherwise.
 var knownTags = []string{"spanheap_debug", "spanheap_portable"}
@@ -169,8 +187,22 @@ func (o *options) cells() []suite.Cell {
 	return suite.FullCells()
 }
 
+// requireRow returns an error when -run leaves nothing to measure.
+func (o *options) requireRow(rows []string, traces []suite.TraceFile) error {
+	for _, t := range traces {
+		rows = append(rows, t.RowName())
+	}
+	if slices.ContainsFunc(rows, func(row string) bool { return matches(o.run, row) }) {
+		return nil
+	}
+	return fmt.Errorf("-run %s: no row has such a name; -list shows them", o.run)
+}
+
 func (o *options) traceFiles(module string) ([]suite.TraceFile, error) {
 	if o.traces != "" {
+		if _, err := os.Stat(o.traces); err != nil {
+			return nil, fmt.Errorf("-traces: %w", err)
+		}
 		return suite.FindTraces(o.traces)
 	}
 	return suite.SmallTraces(filepath.Join(module, smallTraces)), nil

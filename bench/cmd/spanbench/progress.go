@@ -55,7 +55,13 @@ func (p *progress) step(done, total int, what string) {
 	}
 	// The first measurements are the longest, and a round that would end behind the limit is not begun.
 	left := time.Since(p.began) / time.Duration(done) * time.Duration(total-done)
-	left = min(left, max(0, p.limit-time.Since(p.started)))
+	if limit := p.limit - time.Since(p.started); limit < left {
+		left = limit
+	}
+	if left <= 0 {
+		p.say("%d of %d, at the limit of %v: the last round  %s", done, total, p.limit, what)
+		return
+	}
 	p.say("%d of %d, %v left  %s", done, total, left.Round(time.Second), what)
 }
 

@@ -54,6 +54,10 @@ func TestWrongFlagsAreRefused(t *testing.T) {
 		"-impl: error parsing": {"-impl", "("},
 		`unknown argument "x"`: {"x"},
 		"-rounds -1":           {"-rounds", "-1"},
+		"-rounds 0":            {"-rounds", "0"},
+		"-time 0s":             {"-time", "0s"},
+		"-impl jemaloc":        {"-impl", "jemaloc"},
+		"-benchfmt: stat":      {"-benchfmt", "no/such/file"},
 		"-live -5":             {"-live", "-5"},
 		"-retain -2":           {"-retain", "-2"},
 		"no such file":         {"-baseline", "no/such/worker"},
@@ -63,6 +67,17 @@ func TestWrongFlagsAreRefused(t *testing.T) {
 	} {
 		_, err := parse(args, io.Discard)
 		require.ErrorContains(t, err, want)
+	}
+}
+
+// What would spoil a run is told before anything is built.
+func TestARunThatCannotBeIsRefusedAtOnce(t *testing.T) {
+	for want, args := range map[string][]string{
+		"-run nothing: no row has such a name": {"-run", "nothing"},
+		"-traces: stat no/such":                {"-traces", "no/such"},
+		"-out: mkdir /dev/null":                {"-out", "/dev/null/x"},
+	} {
+		require.ErrorContains(t, run(context.Background(), args, io.Discard, io.Discard), want)
 	}
 }
 
