@@ -69,15 +69,21 @@ func (a *aside) ripe() uintptr { return a.count - min(a.count, asideWait) }
 // go onto that one: others would go to the central, and from there come to lie beside another owner's slots.
 const leastRipe = 8
 
-// settleSome puts the oldest slots that wait in c, which the caller leaves, on their magazines: up to most, or, where that
-// is 0 since a few large ones are all that there is room for, any, after a microsecond. Where a magazine is
-// full its class's next ones go to the central, and those behind them wait on.
-func (s *Set) settleSome(own, c *Cache, most uintptr) {
-	var run [maxFill]mheap.Slot
-	if most == 0 {
+// makeRoomAside settles slots of c, which the caller leaves, where there is no room for more: the ripe ones, or, where it is
+// large ones that are too many bytes, all, after a microsecond.
+func (s *Set) makeRoomAside(own, c *Cache) {
+	most := c.aside.ripe()
+	if c.aside.bytes > asideBytes {
 		awaitStores() // pinned as it is, which takes less than to leave and to look what changed meanwhile
 		most = c.aside.count
 	}
+	s.settleSome(own, c, most)
+}
+
+// settleSome puts the oldest slots that wait in c, which the caller leaves, on their magazines. Where one is
+// full its class's next ones go to the central, and those behind them wait on.
+func (s *Set) settleSome(own, c *Cache, most uintptr) {
+	var run [maxFill]mheap.Slot
 	n, class := s.settle(c, most, &run)
 	s.leave(own, c)
 	if n > 0 {

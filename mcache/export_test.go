@@ -95,3 +95,6 @@ const (
 
 // Aside is how many slots wait.
 func (c *Cache) Aside() uintptr { return c.aside.count }
+
+// AsideBytes is how many bytes were asked for of their blocks.
+func (c *Cache) AsideBytes() uintptr { return c.aside.bytes }

@@ -144,7 +144,7 @@ func (s *Set) Free(own *Cache, class mheap.SpanClass, addr, state, n uintptr, wa
 				return
 			}
 		case waits && !c.HasRoomAside():
-			s.settleSome(own, c, c.aside.ripe())
+			s.makeRoomAside(own, c)
 		case !c.HasRoom(class) && !tried:
 			tried = true
 			s.makeRoom(own, c, class)
@@ -184,7 +184,7 @@ func (s *Set) MakeRoom(own *Cache, class mheap.SpanClass) {
 	case !c.HasRoom(class):
 		s.makeRoom(own, c, class)
 	case !c.HasRoomAside():
-		s.settleSome(own, c, c.aside.ripe())
+		s.makeRoomAside(own, c)
 	default:
 		s.leave(own, c)
 	}

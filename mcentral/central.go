@@ -335,7 +335,7 @@ func (c *Central) leastTail(npages, more uintptr) uintptr {
 }
 
 // A span grows no longer when it has longSlots slots or longBytes bytes, and is about one part in
-// longShare of the class's pages at most.
+// longShare of the class's pages at most; then it may be up to half longer, for its tail.
 const (
 	longSlots = 64
 	longBytes = 64 << 10

@@ -122,6 +122,20 @@ func TestSpansGrowWithTheirClass(t *testing.T) {
 	}
 }
 
+// Where a class has many spans, little of them is in no slot.
+func TestLongSpansHaveSmallTails(t *testing.T) {
+	for _, size := range []uintptr{1152, 1664, 2304, 2816, 3328, 4608, 5120, 5632, 6656, 7168, 10240, 12288, 14336, 20480} {
+		r := newRig(t, size)
+		var s *mheap.Span
+		for range 200 {
+			s = r.exchange(nil)
+		}
+		require.LessOrEqual(t, s.Bytes(), uintptr(96<<10))
+		tail := s.Bytes() - uintptr(s.Slots())*size
+		require.LessOrEqual(t, tail, s.Bytes()/35, "%d bytes: %d of %d", size, tail, s.Bytes())
+	}
+}
+
 func TestFreeSpansGoBackButForASpare(t *testing.T) {
 	for _, size := range sizes {
 		r := newRig(t, size)

@@ -118,7 +118,7 @@ func (s Slot) lies(class SpanClass) bool { return EntryOf(s.Addr).has(s, class) 
 // it could: if not, the block's own cache had begun to free the block before, and has the slot, or had it, and its span
 // has ended.
 func Settle(slot Slot, class SpanClass, away uint8) bool {
-	a := ArenaOf(slot.Addr)
+	a := ArenaOf(slot.Addr) // and not by lies: slots settle by the dozen, and a call for each costs
 	settled := a != nil && a.Entry(slot.Addr).has(slot, class) && SlotState(slot.State) == away
 	if settled {
 		SetSlotState(slot.State, Held)

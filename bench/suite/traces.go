@@ -21,8 +21,11 @@ func (f TraceFile) RowName() string { return "trace=" + f.Name }
 
 const traceSuffix = ".trace.gz"
 
-// FindTraces returns the traces in a folder. It is an error if there are none.
+// FindTraces returns the traces in a folder. It is an error if there is none, of either.
 func FindTraces(dir string) ([]TraceFile, error) {
+	if _, err := os.Stat(dir); err != nil {
+		return nil, err
+	}
 	paths, err := filepath.Glob(filepath.Join(dir, "*"+traceSuffix))
 	if err != nil {
 		return nil, err

@@ -119,19 +119,23 @@ func invariants(p Params, classes []Class) error {
 		if c.Size > 1024 {
 			stepAt = 128
 		}
+		rounding := 0.125
+		if p.Even && below >= 8192 {
+			rounding = 0.2
+		}
 		worst := 1 - float64(c.Objects()*(below+1))/float64(c.Span)
 		switch {
 		case c.Size <= below:
 			return fmt.Errorf("class %d: %d bytes after %d", i+1, c.Size, below)
 		case c.Size%stepAt != 0:
 			return fmt.Errorf("class %d: %d is not a multiple of %d", i+1, c.Size, stepAt)
-		case c.Size >= 32 && c.Size%16 != 0 && !p.Even:
+		case c.Size >= 32 && c.Size%16 != 0 && !(p.Even && c.Size < 128):
 			return fmt.Errorf("class %d: %d is not a multiple of 16", i+1, c.Size)
 		case c.Span%p.Page != 0 || c.Span < c.Size || c.Span > p.Page*p.MaxPages:
 			return fmt.Errorf("class %d: a span of %d bytes", i+1, c.Span)
 		case float64(c.TailWaste()) > p.Waste*float64(c.Span):
 			return fmt.Errorf("class %d: a tail of %d in %d bytes", i+1, c.TailWaste(), c.Span)
-		case below >= 128 && worst >= p.Waste+0.125 && !(p.Even && below >= 8192 && worst < p.Waste+0.2):
+		case below >= 128 && worst >= p.Waste+rounding:
 			return fmt.Errorf("class %d: %.4f of a full span may be wasted", i+1, worst)
 		case !dividesExactly(c):
 			return fmt.Errorf("class %d: the reciprocal of %d is wrong within %d bytes", i+1, c.Size, c.Span)

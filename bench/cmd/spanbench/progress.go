@@ -54,15 +54,12 @@ func (p *progress) step(done, total int, what string) {
 		return
 	}
 	// The first measurements are the longest, and a round that would end behind the limit is not begun.
-	left := time.Since(p.began) / time.Duration(done) * time.Duration(total-done)
-	if limit := p.limit - time.Since(p.started); limit < left {
-		left = limit
-	}
-	if left <= 0 {
+	left, limit := time.Since(p.began)/time.Duration(done)*time.Duration(total-done), p.limit-time.Since(p.started)
+	if limit <= 0 {
 		p.say("%d of %d, at the limit of %v: the last round  %s", done, total, p.limit, what)
 		return
 	}
-	p.say("%d of %d, %v left  %s", done, total, left.Round(time.Second), what)
+	p.say("%d of %d, %v left  %s", done, total, min(left, limit).Round(time.Second), what)
 }
 
 // erase leaves the line to others.

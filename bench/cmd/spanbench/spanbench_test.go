@@ -74,7 +74,7 @@ func TestWrongFlagsAreRefused(t *testing.T) {
 func TestARunThatCannotBeIsRefusedAtOnce(t *testing.T) {
 	for want, args := range map[string][]string{
 		"-run nothing: no row has such a name": {"-run", "nothing"},
-		"-traces: stat no/such":                {"-traces", "no/such"},
+		"stat no/such: no such":                {"-traces", "no/such"},
 		"-out: mkdir /dev/null":                {"-out", "/dev/null/x"},
 	} {
 		require.ErrorContains(t, run(context.Background(), args, io.Discard, io.Discard), want)
