@@ -85,18 +85,22 @@ func (s *Set) makeRoomAside(own, c *Cache) {
 func (s *Set) settleSome(own, c *Cache, most uintptr) {
 	var run [maxFill]mheap.Slot
 	n, class := s.settle(c, most, &run)
-	s.leave(own, c)
+	if c.homing.full() {
+		s.leaveAndPost(own, c)
+	} else {
+		s.leave(own, c)
+	}
 	if n > 0 {
 		s.centrals[class].Stash(run[:n])
 	}
 }
 
-// settle takes up to most slots out of c, the caller's, that have waited. What no magazine has room for is in run, n slots
-// of one class.
+// settle takes up to most slots out of c, the caller's, that have waited, until no more can go home before the caller posts
+// what does. What no magazine has room for is in run, n slots of one class.
 func (s *Set) settle(c *Cache, most uintptr, run *[maxFill]mheap.Slot) (n int, class mheap.SpanClass) {
 	a := &c.aside
 	settled := uintptr(0)
-	for ; settled < most; settled++ {
+	for ; settled < most && !c.homing.full(); settled++ {
 		x := &a.slots[settled]
 		room := c.HasRoom(x.class)
 		if !room && n > 0 && (x.class != class || n == len(run)) {
@@ -108,6 +112,8 @@ func (s *Set) settle(c *Cache, most uintptr, run *[maxFill]mheap.Slot) (n int, c
 		case !mheap.Settle(slot, x.class, c.away):
 			c.bins[x.class].requested += uintptr(x.n)
 			s.noteDoubleFree(x.addr)
+		case c.affords(x.class) && s.hasHome(c, x.addr):
+			c.homing.put(slot, x.class)
 		case room:
 			c.put(x.class, slot)
 		default:
@@ -127,9 +133,11 @@ func (s *Set) flushAside(c *Cache) {
 	}
 	for c.aside.count > 0 {
 		var run [maxFill]mheap.Slot
-		if n, class := s.settle(c, c.aside.count, &run); n > 0 {
+		n, class := s.settle(c, c.aside.count, &run)
+		if n > 0 {
 			s.centrals[class].Return(run[:n])
 		}
+		s.giveBack(c.homing.all())
 	}
 }
 
@@ -142,4 +150,6 @@ func awaitStores() {
 }
 
 // waiting is how many slots of the class wait; others than the owner may ask.
-func (c *Cache) waiting(class mheap.SpanClass) uintptr { return uintptr(c.aside.of[class]) }
+func (c *Cache) waiting(class mheap.SpanClass) uintptr {
+	return uintptr(c.aside.of[class]) + uintptr(c.homing.of[class])
+}

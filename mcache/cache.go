@@ -28,7 +28,9 @@ type Cache struct {
 	bins [256]bin // by span class; of this length so that looking one up needs no check
 
 	aside  aside
+	homing homing
 	id     int
+	number uint8   // by which it owns blocks, or 0
 	spent  uintptr // of the magazines' budget
 	beyond beyond
 	large  largeSlots

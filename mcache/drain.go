@@ -144,7 +144,11 @@ func (c *Cache) look() (sum uintptr) {
 func (s *Set) drain(chosen func(id int) bool) {
 	var ids []int
 	for id, c := range s.all[:s.top] {
-		if c != nil && chosen(id) && !c.empty() {
+		switch {
+		case c == nil || !chosen(id):
+		case c.empty():
+			s.closeMail(c.number)
+		default:
 			ids = append(ids, id)
 		}
 	}
@@ -165,12 +169,14 @@ func (c *Cache) empty() bool {
 			return false
 		}
 	}
-	return c.large.count == 0 && c.aside.count == 0
+	return c.large.count == 0 && c.aside.count == 0 && c.homing.count == 0
 }
 
 // flush gives back everything that c, which is the caller's, holds.
 func (s *Set) flush(c *Cache) {
 	s.flushAside(c)
+	s.giveBack(c.homing.all())
+	s.closeMail(c.number)
 	for i := range mheap.NumSpanClasses {
 		b := &c.bins[i]
 		if slots := (b.top - b.base) / slotSize; slots > 0 {

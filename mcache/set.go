@@ -25,9 +25,11 @@ type Set struct {
 	ticks    atomic.Uint32
 	rate     atomic.Uintptr // of samples, in bytes; written under mu
 	paced    atomic.Bool    // whether the rate gives way; written under mu
+	atWork   atomic.Uint64  // the numbers of caches at work, as bits; see mail
 	swept    atomic.Uint64  // bytes the heap had committed when it was swept for its growth
 	doubles  doubleFrees
-	known    atomic.Int32 // the most owners there were since the caches were swept
+	mails    [mheap.MaxOwner + 1]mail // of the caches, by their numbers
+	known    atomic.Int32             // the most owners there were since the caches were swept
 
 	mu     lockrank.Mutex     // guards what follows, and who is in caches
 	closed bool               // nothing is given back any more
@@ -62,6 +64,9 @@ func (s *Set) Init(heap *mheap.Heap) {
 	s.mu.Init(lockrank.CacheSet)
 	s.visits.init()
 	s.caches.init()
+	for i := range s.mails {
+		s.mails[i].mu.Init(lockrank.Mail)
+	}
 	for i := range s.centrals {
 		s.centrals[i].Init(heap, mheap.SpanClass(i))
 	}
@@ -132,6 +137,7 @@ func (s *Set) newCache(number uint8) (*Cache, error) {
 	c := cacheAt(p)
 	c.init()
 	c.aside.room = asideSlots
+	c.number = number
 	if c.live, c.away = mheap.Live, mheap.Away; number != 0 {
 		c.live, c.away = mheap.LiveOf(number), mheap.AwayOf(number)
 		c.own = c.live
@@ -154,6 +160,7 @@ func (s *Set) Close() {
 	}
 	s.seize(ids)
 	s.restore(ids)
+	s.dropMails()
 	s.top = 0
 	s.locals, s.unused = nil, nil
 	s.closed = true

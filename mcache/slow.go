@@ -1,6 +1,9 @@
 package mcache
 
-import "github.com/spanheap/spanheap/mheap"
+import (
+	"github.com/spanheap/spanheap/mcentral"
+	"github.com/spanheap/spanheap/mheap"
+)
 
 // The slow paths: a magazine that is empty or full, a span that is used up, an owner without a
 // cache. They may wait and call the operating system, so they do their work between a Leave and an
@@ -34,7 +37,7 @@ func (s *Set) leave(own, c *Cache) {
 // own cache, or nil for its P's. The rate is 0 but for a block that is to be sampled, with that rate. The error is
 // the operating system's.
 func (s *Set) Alloc(own *Cache, class mheap.SpanClass, n uintptr) (addr, rate uintptr, err error) {
-	ticked, charged := false, false
+	ticked, charged, asked := false, false, false
 	for {
 		c := s.enter(own)
 		if c == &nobody {
@@ -48,6 +51,11 @@ func (s *Set) Alloc(own *Cache, class mheap.SpanClass, n uintptr) (addr, rate ui
 			continue
 		}
 		b := &c.bins[class]
+		if b.top == b.base && !asked && s.hasMail(c) {
+			asked = true
+			s.collect(own, c)
+			continue
+		}
 		if ripe := c.aside.ripe(); b.top == b.base && b.top != b.end && ripe >= leastRipe {
 			s.settleSome(own, c, min(ripe, (b.end-b.base)/slotSize))
 			continue
@@ -76,6 +84,7 @@ func (s *Set) Alloc(own *Cache, class mheap.SpanClass, n uintptr) (addr, rate ui
 			c.countdown -= n
 			charged = true
 		}
+		taker := s.taker(c)
 		s.leave(own, c)
 		if p != 0 {
 			if ticked {
@@ -87,7 +96,7 @@ func (s *Set) Alloc(own *Cache, class mheap.SpanClass, n uintptr) (addr, rate ui
 			s.putBack(class, span)
 			return s.allocDirect(class, n, rate)
 		}
-		if err := s.supply(own, c, class, span, (room+1)/2); err != nil {
+		if err := s.supply(own, c, class, span, (room+1)/2, taker); err != nil {
 			return 0, 0, err
 		}
 	}
@@ -98,10 +107,10 @@ const maxSupply = maxFill
 
 // supply exchanges the span, which is used up, for some slots or one with room, and leaves them with the
 // caller's cache. What lies idle is looked for before: afterwards it would be what the caller has come for.
-func (s *Set) supply(own, c *Cache, class mheap.SpanClass, span *mheap.Span, want uintptr) error {
+func (s *Set) supply(own, c *Cache, class mheap.SpanClass, span *mheap.Span, want uintptr, t mcentral.Taker) error {
 	s.watch(own)
 	var slots [maxSupply]mheap.Slot
-	n, span, err := s.centrals[class].Refill(span, slots[:min(want, maxSupply)])
+	n, span, err := s.centrals[class].Refill(span, slots[:min(want, maxSupply)], t)
 	if err != nil {
 		return err
 	}

@@ -32,6 +32,8 @@ func slotsAt(p, n uintptr) []mheap.Slot { return unsafe.Slice(slotAt(p), n) }
 // aboveSlot is the address behind a slot.
 func aboveSlot(s *mheap.Slot) uintptr { return uintptr(unsafe.Pointer(s)) + slotSize }
 
+func boxAt(p uintptr) *box { return (*box)(pointer(p)) }
+
 func cacheAt(p uintptr) *Cache { return (*Cache)(pointer(p)) }
 
 //go:nosplit

@@ -33,7 +33,7 @@ func (s *Set) Usage(class mheap.SpanClass) (u Usage) {
 	d := &s.direct[class]
 	out := uintptr(central.Direct - central.Returned)
 	requested, mallocs := d.requested.Load(), d.allocs.Load()
-	held := uintptr(central.Stashed) + d.held.Load()
+	held := uintptr(central.Stashed) + d.held.Load() + s.inMails(class)
 	s.each(func(c *Cache) {
 		b := &c.bins[class]
 		out += load(&b.taken)

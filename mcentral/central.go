@@ -58,12 +58,15 @@ func (c *Central) Init(heap *mheap.Heap, class mheap.SpanClass) {
 	c.mu.Init(lockrank.Central)
 }
 
-// Exchange gives old back, if it is not nil, and returns a span with room, which the caller holds
+// Exchange gives old back, if it is not nil, and returns a span with room, which the taker holds
 // from now on. On an error, which is the operating system's, old has been given back all the same.
-func (c *Central) Exchange(old *mheap.Span) (*mheap.Span, error) {
+func (c *Central) Exchange(old *mheap.Span, t Taker) (*mheap.Span, error) {
 	c.mu.Lock()
 	surplus := c.place(old)
-	s := c.pick()
+	s := c.pick(t)
+	if s == nil && (c.halfFree() || c.heap.Budget().AboveSoft() > 0) {
+		s = c.pickAny(t)
+	}
 	npages := c.spanPages()
 	c.mu.Unlock()
 	c.free(surplus)
@@ -75,40 +78,51 @@ func (c *Central) Exchange(old *mheap.Span) (*mheap.Span, error) {
 	if err != nil && npages > shortest {
 		s, err = c.heap.Alloc(shortest, c.class, 0)
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if err != nil {
+		if s = c.pickAny(t); s != nil {
+			return s, nil
+		}
 		return nil, err
 	}
 	c.begun.Store(true)
-	c.mu.Lock()
 	s.Held = true
+	s.SetHome(t.Number)
 	c.count(s, 1)
-	c.mu.Unlock()
 	return s, nil
 }
 
-// Refill gives old back, if it is not nil, and returns slots for the caller to hold, or a span with room
-// that the caller holds from now on, or both: spans that have no more slots than dst has room for are
+// Refill gives old back, if it is not nil, and returns slots for the taker to hold, or a span with room
+// that the taker holds from now on, or both: spans that have no more slots than dst has room for are
 // used up at once, so that a class whose free slots are scattered does not cost a call for each. What dst
-// gets comes from the stash, as much as there is, and from spans no more than mostPicked. On an error,
+// gets comes from the stash, as much as there is, and from spans no more than mostPicked. What another at work has in
+// the stash, the taker gets only where its own spans have no room. On an error,
 // which is the operating system's, old has been given back all the same.
-func (c *Central) Refill(old *mheap.Span, dst []mheap.Slot) (n int, s *mheap.Span, err error) {
+func (c *Central) Refill(old *mheap.Span, dst []mheap.Slot, t Taker) (n int, s *mheap.Span, err error) {
 	c.mu.Lock()
 	surplus := c.place(old)
-	stashed := c.stash.take(dst)
-	dst = dst[:max(stashed, min(len(dst), mostPicked))]
-	for n = stashed; n < len(dst); {
-		if s = c.pick(); s == nil || int(s.Free()) > len(dst)-n {
+	stashed := 0
+	if t.mayUse(c.stash.home) {
+		stashed = c.stash.take(dst)
+	}
+	most := max(stashed, min(len(dst), mostPicked))
+	for n = stashed; n < most; {
+		if s = c.pick(t); s == nil || int(s.Free()) > most-n {
 			break
 		}
-		n += s.Take(dst[n:])
+		n += s.Take(dst[n:most])
 		c.place(s)
 		s = nil
 	}
 	c.direct += uint64(n - stashed)
+	if n == 0 && s == nil {
+		n = c.stash.take(dst)
+	}
 	c.mu.Unlock()
 	c.free(surplus)
 	if n == 0 && s == nil {
-		s, err = c.Exchange(nil)
+		s, err = c.Exchange(nil, t)
 	}
 	return n, s, err
 }
@@ -134,7 +148,7 @@ func (c *Central) Take(dst []mheap.Slot) (int, error) {
 		return n, nil
 	}
 	for n == 0 {
-		s, err := c.Exchange(nil)
+		s, err := c.Exchange(nil, Taker{})
 		if err != nil {
 			return 0, err
 		}
@@ -148,11 +162,22 @@ func (c *Central) Take(dst []mheap.Slot) (int, error) {
 	return n, nil
 }
 
-// Stash gives back slots, which the caller holds, for the next who asks: to the stash, else to their spans.
+// Stash gives back slots, which the caller holds and most of which have one home, for the next who asks: to the stash, else
+// to their spans. What the stash had of another home goes to its spans.
 func (c *Central) Stash(slots []mheap.Slot) {
+	if len(slots) == 0 {
+		return
+	}
+	home := mheap.SpanOf(slots[0].Addr).Home()
 	c.mu.Lock()
+	var surplus *mheap.Span
+	if c.stash.home != home {
+		surplus = c.give(c.stash.all())
+		c.stash.home = home
+	}
 	stashed, none := c.stash.put(slots), c.stash.slots == nil
 	c.mu.Unlock()
+	c.free(surplus)
 	if none {
 		stashed = c.openStash(slots)
 	}
@@ -253,23 +278,6 @@ func (c *Central) Drain() {
 	}
 	c.mu.Unlock()
 	c.free(spares)
-}
-
-// pick takes the fullest span with room off its list and makes it held; a hollow one is passed over that a
-// limit keeps from being restored. The caller holds c.mu.
-func (c *Central) pick() *mheap.Span {
-	for i := range c.nonempty {
-		if s := c.nonempty[i].first; s != nil && c.restore(s) {
-			c.unlist(s)
-			if s.Free() == s.Slots() {
-				c.spares--
-			}
-			s.Held = true
-			s.Rewind()
-			return s
-		}
-	}
-	return nil
 }
 
 // place puts s, which is on no list and held no longer, on the list where it belongs: in front, but a hollow

@@ -83,7 +83,7 @@ func TestASpanDoesWithoutASlotThatALateStoreTook(t *testing.T) {
 		var held *mheap.Span
 		for len(got) < 2*len(slots) {
 			dst := make([]mheap.Slot, 16)
-			n, s, err := r.Refill(held, dst)
+			n, s, err := r.Refill(held, dst, mcentral.Taker{})
 			require.NoError(t, err)
 			if held = s; s != nil {
 				n += s.Take(dst[n:])
@@ -246,7 +246,7 @@ func TestRefusedMemory(t *testing.T) {
 		r := newRig(t, size)
 		none := func(arenatest.Call) bool { return true }
 		r.system.Refuse(none)
-		_, err := r.Exchange(nil)
+		_, err := r.Exchange(nil, mcentral.Taker{})
 		require.ErrorIs(t, err, arenatest.ErrRefused)
 		_, err = r.Take(make([]mheap.Slot, 1))
 		require.ErrorIs(t, err, arenatest.ErrRefused)
@@ -265,7 +265,7 @@ func TestRefusedMemory(t *testing.T) {
 				}
 			}
 		}
-		_, err = r.Exchange(s)
+		_, err = r.Exchange(s, mcentral.Taker{})
 		require.ErrorIs(t, err, arenatest.ErrRefused)
 		require.False(t, s.Held, "the old one was given back all the same")
 		listed, err := r.Verify()

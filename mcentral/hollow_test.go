@@ -126,10 +126,10 @@ func TestAHollowSpanAtTheLimit(t *testing.T) {
 	for range 2 {
 		held = append(held, r.exchange(nil))
 	}
-	_, err := r.Exchange(nil)
+	_, err := r.Exchange(nil, mcentral.Taker{})
 	require.ErrorIs(t, err, mheap.ErrLimit)
 	var dst [4]mheap.Slot
-	_, _, err = r.Refill(nil, dst[:])
+	_, _, err = r.Refill(nil, dst[:], mcentral.Taker{})
 	require.ErrorIs(t, err, mheap.ErrLimit)
 	_, err = r.Take(dst[:])
 	require.ErrorIs(t, err, mheap.ErrLimit)

@@ -65,7 +65,7 @@ func (r *rig) verify(spans, held int) {
 
 func (r *rig) exchange(old *mheap.Span) *mheap.Span {
 	r.t.Helper()
-	s, err := r.Exchange(old)
+	s, err := r.Exchange(old, mcentral.Taker{})
 	require.NoError(r.t, err)
 	require.True(r.t, s.Held)
 	require.NotZero(r.t, s.Free(), "a span with room")

@@ -13,6 +13,7 @@ import (
 type stash struct {
 	slots []mheap.Slot // off the Go heap; nil before the first use
 	n     int          // how many there are
+	home  uint8        // of the slots, or of most
 	used  atomic.Bool  // whether there may be any, for who does not hold the central's lock
 }
 

@@ -130,8 +130,8 @@ func Settle(slot Slot, class SpanClass, away uint8) bool {
 // still allocated: who frees the block twice that lay there before may have freed this one.
 func NoteSlot(p uintptr) bool { return swap(p, all, Live, Noted) }
 
-// kind and all are the bits of a state that tell its kind, and all of them.
-const kind, all uint8 = 3 << 6, 0xff
+// kind, ownerBits and all are the bits of a state that tell its kind and a cache's number, and all of them.
+const kind, ownerBits, all uint8 = 3 << 6, 1<<6 - 1, 0xff
 
 // swap makes the state at p, if it has the bits of was, another, and tells whether it did.
 //

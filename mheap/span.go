@@ -2,6 +2,7 @@ package mheap
 
 import (
 	"strconv"
+	"sync/atomic"
 	"unsafe"
 )
 
@@ -36,6 +37,7 @@ type Span struct {
 	needZero    bool      // memory may hold old bytes; immutable while in use
 
 	hollow uint32 // the grains that were given back while in use; see hollow.go
+	home   uint32 // atomic; written under the central's lock, by whoever hands the span to a cache
 
 	SlotCounts
 }
@@ -85,6 +87,13 @@ func (s *Span) Bytes() uintptr { return s.npages << PageShift }
 
 // Class returns the class of a span in use.
 func (s *Span) Class() SpanClass { return s.class }
+
+// Home returns the number by which the cache owns blocks that has the span's slots for itself, or 0. Of a span that may have
+// ended it is some number.
+func (s *Span) Home() uint8 { return uint8(atomic.LoadUint32(&s.home)) & ownerBits }
+
+// SetHome gives the span, which is cut into slots, a home. The caller holds the central's lock.
+func (s *Span) SetHome(number uint8) { atomic.StoreUint32(&s.home, uint32(number)) }
 
 // Slots returns how many slots the span is cut into.
 func (s *Span) Slots() uint32 { return s.slots }

@@ -8,10 +8,11 @@
 //	      └─ Notes                  what a heap remembers of blocks (root package)
 //	         └─ Guards              the guarded blocks of a heap (root package)
 //	            └─ CacheSet         the set of a heap's caches (mcache)
-//	               └─ Central       one span class's spans (mcentral)
-//	                  └─ PageHeap   all pages of a heap (mheap)
-//	                     └─ Metadata   records and tables off the Go heap (mheap)
-//	                        └─ Budget  what all heaps have backed (mheap)
+//	               └─ Mail          the slots on their way to one cache (mcache)
+//	                  └─ Central    one span class's spans (mcentral)
+//	                     └─ PageHeap   all pages of a heap (mheap)
+//	                        └─ Metadata   records and tables off the Go heap (mheap)
+//	                           └─ Budget  what all heaps have backed (mheap)
 //
 // and never two of one rank. The address space's own lock (arena) lies below all of them and is
 // taken by one package that calls nobody. Builds with the tag spanheap_debug check every Lock
@@ -29,13 +30,14 @@ const (
 	Notes
 	Guards
 	CacheSet
+	Mail
 	Central
 	PageHeap
 	Metadata
 	Budget
 )
 
-var names = [...]string{"unranked", "Attach", "Registry", "Scavenge", "Notes", "Guards", "CacheSet", "Central", "PageHeap", "Metadata", "Budget"}
+var names = [...]string{"unranked", "Attach", "Registry", "Scavenge", "Notes", "Guards", "CacheSet", "Mail", "Central", "PageHeap", "Metadata", "Budget"}
 
 // String returns the rank's name.
 func (r Rank) String() string { return names[r] }

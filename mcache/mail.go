@@ -1,0 +1,147 @@
+package mcache
+
+import (
+	"sync/atomic"
+	"unsafe"
+
+	"github.com/spanheap/spanheap/internal/lockrank"
+	"github.com/spanheap/spanheap/mheap"
+)
+
+// mail is the slots that others sent home to one cache, by whose number it is found. It is open while the cache is at work,
+// from when its owner first looks for mail until somebody empties the cache; then its bit in Set.atWork is set.
+type mail struct {
+	mu    lockrank.Mutex
+	count atomic.Int32 // written under mu
+	box   *box         // guarded by mu; nil before the first slot came
+}
+
+// box is where a mail's slots are, off the Go heap.
+type box struct {
+	slots [boxSlots]homingSlot
+	of    [256]uint8 // how many there are, by span class
+}
+
+const boxSlots = 2 * homingSlots
+
+// hasMail tells whether the owner of c should look for mail: there is some, or it is closed.
+func (s *Set) hasMail(c *Cache) bool {
+	return c.number != 0 && (s.mails[c.number].count.Load() > 0 || !s.isOpen(c.number))
+}
+
+// collect leaves c, opens its mail and puts the slots that there are on magazines of the caller's cache.
+func (s *Set) collect(own, c *Cache) {
+	var slots [boxSlots]homingSlot
+	m, number := &s.mails[c.number], c.number
+	s.leave(own, c)
+	m.mu.Lock()
+	s.atWork.Or(1 << number)
+	n := m.empty(&slots)
+	m.mu.Unlock()
+	if n == 0 {
+		return
+	}
+	c = s.again(own, c)
+	left := 0
+	for _, x := range slots[:n] {
+		if c.HasRoom(x.class) {
+			c.put(x.class, x.Slot)
+		} else {
+			slots[left] = x
+			left++
+		}
+	}
+	s.leave(own, c)
+	s.giveBack(slots[:left])
+}
+
+// post sends those slots home that head the run and go to one cache, and returns how many. What finds no room there, or
+// nobody, goes to the spans.
+func (s *Set) post(run []homingSlot) (n int) {
+	home := mheap.SpanOf(run[0].Addr).Home()
+	for n = 1; n < len(run) && mheap.SpanOf(run[n].Addr).Home() == home; {
+		n++
+	}
+	s.giveBack(run[s.drop(home, run[:n]):n])
+	return n
+}
+
+// drop puts as many of the slots as there is room for into the mail with the number, if it is open, and returns how many.
+func (s *Set) drop(number uint8, slots []homingSlot) (n int) {
+	m := &s.mails[number]
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !s.isOpen(number) || m.box == nil && !s.makeBox(m) {
+		return 0
+	}
+	before := int(m.count.Load())
+	n = copy(m.box.slots[before:], slots)
+	for i := range slots[:n] {
+		m.box.of[slots[i].class]++
+	}
+	m.count.Store(int32(before + n))
+	return n
+}
+
+// makeBox makes a box for m, whose lock the caller holds, and tells whether there was memory.
+func (s *Set) makeBox(m *mail) bool {
+	p, err := s.heap.Meta().Alloc(unsafe.Sizeof(box{}))
+	if err == nil {
+		m.box = boxAt(p)
+	}
+	return err == nil
+}
+
+// empty moves all slots out of m, whose lock the caller holds, and returns how many there were.
+func (m *mail) empty(slots *[boxSlots]homingSlot) int {
+	n := int(m.count.Load())
+	if n > 0 {
+		copy(slots[:], m.box.slots[:n])
+		m.box.of = [len(m.box.of)]uint8{}
+		m.count.Store(0)
+	}
+	return n
+}
+
+// closeMail closes the mail with the number, and gives what is in it to the centrals.
+func (s *Set) closeMail(number uint8) {
+	if !s.isOpen(number) {
+		return
+	}
+	var slots [boxSlots]homingSlot
+	m := &s.mails[number]
+	m.mu.Lock()
+	s.atWork.And(^(uint64(1) << number))
+	n := m.empty(&slots)
+	m.mu.Unlock()
+	s.giveBack(slots[:n])
+}
+
+// isOpen tells whether the mail with the number is open; a closed one is empty.
+func (s *Set) isOpen(number uint8) bool { return s.atWork.Load()>>number&1 != 0 }
+
+// inMails is how many slots of the class are in mails.
+func (s *Set) inMails(class mheap.SpanClass) (n uintptr) {
+	for i := range s.mails {
+		if m := &s.mails[i]; m.count.Load() > 0 {
+			m.mu.Lock()
+			if m.box != nil {
+				n += uintptr(m.box.of[class])
+			}
+			m.mu.Unlock()
+		}
+	}
+	return n
+}
+
+// dropMails closes all mails for good, and forgets what is in them.
+func (s *Set) dropMails() {
+	for i := range s.mails {
+		m := &s.mails[i]
+		m.mu.Lock()
+		s.atWork.And(^(uint64(1) << i))
+		m.count.Store(0)
+		m.box = nil
+		m.mu.Unlock()
+	}
+}
