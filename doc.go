@@ -15,8 +15,8 @@
 //	mcache      one owner's magazines and the spans that fill them, used without a lock; the owner is a P
 //	visit       a stay in a P's cache within one function that the scheduler cannot interrupt
 //	aside       where a cache has slots that it freed and did not allocate, until it may use them
-//	home        of a span: the cache that has its slots for itself as long as it is at work
-//	mail        slots that other caches freed and sent home, for the next time that the cache has none
+//	home        of a span: the cache that has its slots for itself, as long as it is at work
+//	mail        slots that other caches freed and sent to a home, for its cache to use when it has none
 //	stash       a bounded stack of free slots on their way from one mcache to the next
 //	mcentral    all spans of one span class: the lists with room (nonempty), the list without (empty); a stash
 //	note        what a heap remembers of one block, whose slot is Noted then; a sample of the profile, for one
@@ -49,8 +49,8 @@
 //  4. The span is used up: unpinned, it is exchanged for slots of the cache's mail, or at the mcentral for those of the
 //     stash, or the fullest spans with room, unless their home is another cache at work: two processors that write to
 //     states side by side wait for each other. Pinned again, perhaps to another P, everything is looked at again.
-//  5. No span has room, and less than half of the class's slots are free: the mheap takes the smaller best fit of its two trees, joins neighbours when
-//     nothing fits, grows by an arena when that fails too. Memory is committed when it is first used.
+//  5. No span has room, and not much of the class is free elsewhere: the mheap takes the smaller best fit of its two trees,
+//     joins neighbours when nothing fits, grows by an arena when that fails too. Memory is committed when it is first used.
 //
 // Each cache counts the bytes down to the next block that the heap profile samples; that one takes the
 // slow path, gets a note with its stack, and a state that only the slow free accepts. A few of those are guarded:
@@ -72,9 +72,8 @@
 //     block so one sees it happen. The others, and who comes later, panic with a MisuseError.
 //  3. On the same visit the slot is pushed onto the P's magazine: whoever frees, it is his P's next allocation. One that is
 //     Away is set aside first, until a store that the own cache might have begun has arrived. Then its state tells whether
-//     two freed the block at one moment: the own cache has the slot, and who comes to a slow path next panics. Some of
-//     these slots go home, one for so many blocks that the cache allocates; so blocks come apart that lie among another P's,
-//     and who frees only what others allocate is spared the way.
+//     two freed the block at one moment: the own cache has the slot, and who comes to a slow path next panics.
+//     One whose span has another home goes there, as long as the cache has savings for it, a 64th of what it allocates.
 //  4. The magazine is full: it grows, if it ran empty since it last was; or a run of slots goes to the
 //     mcentral, to its stash, or when that is full to their spans. A span with its first free slot becomes
 //     nonempty, one with its last slot back goes to the mheap, but for a spare one per class.

@@ -112,7 +112,7 @@ func (s *Set) settle(c *Cache, most uintptr, run *[maxFill]mheap.Slot) (n int, c
 		case !mheap.Settle(slot, x.class, c.away):
 			c.bins[x.class].requested += uintptr(x.n)
 			s.noteDoubleFree(x.addr)
-		case c.affords(x.class) && s.hasHome(c, x.addr):
+		case c.affords(x.class) && s.isElsewhere(c, x.addr):
 			c.homing.put(slot, x.class)
 		case room:
 			c.put(x.class, slot)
@@ -122,7 +122,9 @@ func (s *Set) settle(c *Cache, most uintptr, run *[maxFill]mheap.Slot) (n int, c
 		}
 	}
 	a.count = uintptr(copy(a.slots[:], a.slots[settled:a.count]))
-	a.room = asideSlots - a.count
+	if a.room = 0; a.bytes <= asideBytes {
+		a.room = asideSlots - a.count
+	}
 	return n, class
 }
 

@@ -115,44 +115,6 @@ func TestSlotsSetAsideAreUsedWhenTheyHaveWaited(t *testing.T) {
 	r.requireEmpty()
 }
 
-// Two goroutines with blocks on spans of their own change their caches, and replace their blocks. What each then has lies
-// where its blocks lay before, so that the two go on to write to lines of their own.
-func TestGoroutinesThatChangeCachesStayApart(t *testing.T) {
-	const blocks, often = 4000, 2
-	for _, n := range []uintptr{8, 64, 1024, 4096, 8192} {
-		r := newRig(t)
-		caches := []*mcache.Cache{r.leased(), r.leased()}
-		var live [2][]block
-		before := map[uintptr]int{} // whose block lay there
-		for who, c := range caches {
-			for range blocks {
-				b := r.by(c, n)
-				live[who] = append(live[who], b)
-				before[b.addr] = who
-			}
-		}
-		for turn := range often {
-			for i := range blocks {
-				for who := range live {
-					c := caches[(who+turn+1)%2]
-					r.freeAway(c, live[who][i])
-					live[who][i] = r.by(c, n)
-				}
-			}
-		}
-		mixed := 0
-		for who := range live {
-			for _, b := range live[who] {
-				if was, known := before[b.addr]; known && was != who {
-					mixed++
-				}
-			}
-		}
-		require.Less(t, mixed, blocks/8, "of %d bytes", n)
-		r.verify(append(live[0], live[1]...))
-	}
-}
-
 // Of large slots fewer wait than there are places for, and they wait for a time.
 func TestFewLargeSlotsAreSetAside(t *testing.T) {
 	looks := 0

@@ -30,7 +30,7 @@ type Cache struct {
 	aside  aside
 	homing homing
 	id     int
-	number uint8   // by which it owns blocks, or 0
+	home   uint8   // the number of the spans' home that is its own, and by which it owns blocks, or 0
 	spent  uintptr // of the magazines' budget
 	beyond beyond
 	large  largeSlots

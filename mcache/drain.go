@@ -1,6 +1,10 @@
 package mcache
 
-import "github.com/spanheap/spanheap/mheap"
+import (
+	"time"
+
+	"github.com/spanheap/spanheap/mheap"
+)
 
 // Emptying caches that are another's. Whoever does it holds the set's lock, seizes the caches, and
 // restores them; owners that come upon theirs meanwhile wait for the lock.
@@ -121,14 +125,33 @@ func (s *Set) trimLarge(own *Cache) {
 func (s *Set) sweep() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	owners := s.owners()
+	owners, now := s.owners(), clock()
 	s.known.Store(int32(owners))
 	s.drain(func(id int) bool {
-		look := s.all[id].look()
-		idle := look == s.looks[id]
-		s.looks[id] = look
-		return idle || id >= owners
+		c, before := s.all[id], s.seen[id].look
+		if s.seen[id].rests(c, now) || id >= owners {
+			s.emptyMail(c.home, true)
+		}
+		return s.seen[id].look == before || id >= owners
 	})
+}
+
+// seen is what was last seen of a cache, and when that was first seen.
+type seen struct {
+	look uintptr
+	at   time.Duration
+}
+
+// restsAfter is how long a cache does nothing until others may have what was its own: longer than the system keeps a P
+// that has work from it.
+const restsAfter = 5 * time.Millisecond
+
+// rests looks at the cache, and tells whether it has done nothing for so long.
+func (s *seen) rests(c *Cache, now time.Duration) bool {
+	if look := c.look(); look != s.look {
+		s.look, s.at = look, now
+	}
+	return now-s.at >= restsAfter
 }
 
 // look is a sum over the cache that changes with every block that its owner allocates or frees.
@@ -147,7 +170,7 @@ func (s *Set) drain(chosen func(id int) bool) {
 		switch {
 		case c == nil || !chosen(id):
 		case c.empty():
-			s.closeMail(c.number)
+			s.emptyMail(c.home, false)
 		default:
 			ids = append(ids, id)
 		}
@@ -176,7 +199,7 @@ func (c *Cache) empty() bool {
 func (s *Set) flush(c *Cache) {
 	s.flushAside(c)
 	s.giveBack(c.homing.all())
-	s.closeMail(c.number)
+	s.emptyMail(c.home, false)
 	for i := range mheap.NumSpanClasses {
 		b := &c.bins[i]
 		if slots := (b.top - b.base) / slotSize; slots > 0 {

@@ -99,13 +99,17 @@ func (c *Cache) Aside() uintptr { return c.aside.count }
 // AsideBytes is how many bytes were asked for of their blocks.
 func (c *Cache) AsideBytes() uintptr { return c.aside.bytes }
 
+// Savings is how many slots the cache may send home.
+func (c *Cache) Savings() uintptr { return c.homing.savings }
+
 // Homing is how many slots the cache has for others' mails, and InMails how many of a class are in mails.
 func (c *Cache) Homing() uintptr                     { return c.homing.count }
 func (s *Set) InMails(class mheap.SpanClass) uintptr { return s.inMails(class) }
-func (s *Set) IsAtWork(c *Cache) bool                { return s.isOpen(c.number) }
+func (s *Set) IsAtWork(c *Cache) bool                { return s.isOpen(c.home) }
 
 const (
 	HomeShare   = homeShare
+	MostSavings = mostSavings
 	HomingSlots = homingSlots
 	BoxSlots    = boxSlots
 )

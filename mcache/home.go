@@ -5,23 +5,24 @@ import (
 	"github.com/spanheap/spanheap/mheap"
 )
 
-// A span's slots are those of one cache, its home (mcentral.Taker). What another cache frees of them goes home, if that cache
-// is at work: by a few at a time, since it is the way there that costs. So goroutines that change their Ps have their blocks
-// on spans of the new P soon. Where they change all the time, or one allocates what another frees, most slots stay with
-// who freed them: a cache sends home one in homeShare of the blocks that it allocates, and has saved up mostHomed of a class
-// at most.
+// A span's slots are those of the cache at its home (mcentral.Taker). What another cache frees of them goes home, if that cache
+// is at work. So goroutines that change their Ps have their blocks on spans of the new P soon. But the way home costs more
+// than a free: where goroutines change all the time, or one allocates what another frees, most slots stay with who freed
+// them. A cache may send home one for homeShare blocks that it allocates, and has savings of mostSavings at first and at most.
 
 const (
-	homeShare = 64
-	mostHomed = 16 << 10
+	homeShare   = 64
+	mostSavings = 64 << 10
 )
 
 // homing is the slots of a cache that go home, and are not yet sent.
 type homing struct {
 	count uintptr
 	slots [homingSlots]homingSlot
-	of    [256]uint8                    // how many there are, by span class
-	sent  [mheap.NumSpanClasses]uintptr // how many went, less those that were not saved up for
+	of    [256]uint8 // how many there are, by span class
+
+	savings uintptr                       // how many may go
+	counted [mheap.NumSpanClasses]uintptr // the blocks that savings were made for, by span class, in homeShares
 }
 
 // homingSlot is a Held slot on its way home.
@@ -39,7 +40,7 @@ func (h *homing) put(slot mheap.Slot, class mheap.SpanClass) {
 	h.slots[h.count] = homingSlot{slot, class}
 	h.count++
 	h.of[class]++
-	h.sent[class]++
+	h.savings--
 }
 
 // all returns the slots; there are none then.
@@ -50,19 +51,28 @@ func (h *homing) all() []homingSlot {
 	return h.slots[:n]
 }
 
-// affords tells whether c may send a slot of the class home.
+// affords tells whether c may send a slot home, with what it has earned by blocks of the class.
 func (c *Cache) affords(class mheap.SpanClass) bool {
-	saved := c.bins[class].allocs/homeShare - c.homing.sent[class]
-	if saved > mostHomed {
-		c.homing.sent[class] += saved - mostHomed
+	h := &c.homing
+	if earned := c.bins[class].allocs/homeShare - h.counted[class]; earned > 0 {
+		h.counted[class] += earned
+		h.savings = min(h.savings+earned, mostSavings)
 	}
-	return saved > 0
+	return h.savings > 0
 }
 
-// hasHome tells whether the slot at p, which c has, is of another home, which is at work.
-func (s *Set) hasHome(c *Cache, p uintptr) bool {
-	home := mheap.SpanOf(p).Home()
-	return home != c.number && s.isOpen(home)
+// isElsewhere tells whether the slot at p, which c has, is of another home, whose cache is at work. A span of one that rests
+// c makes its own.
+func (s *Set) isElsewhere(c *Cache, p uintptr) bool {
+	span := mheap.SpanOf(p)
+	switch home := span.Home(); {
+	case home == c.home:
+		return false
+	case s.isOpen(home):
+		return true
+	}
+	span.SetHome(c.home)
+	return false
 }
 
 // leaveAndPost leaves c and sends home what it has for others.
@@ -85,5 +95,5 @@ func (s *Set) giveBack(slots []homingSlot) {
 
 // taker is c as its centrals see it.
 func (s *Set) taker(c *Cache) mcentral.Taker {
-	return mcentral.Taker{Number: c.number, AtWork: s.atWork.Load()}
+	return mcentral.Taker{Home: c.home, AtWork: s.atWork.Load()}
 }

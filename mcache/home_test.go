@@ -1,7 +1,9 @@
 package mcache_test
 
 import (
+	"math/rand/v2"
 	"testing"
+	"time"
 
 	"github.com/spanheap/spanheap/arena/arenatest"
 	"github.com/spanheap/spanheap/mcache"
@@ -23,61 +25,117 @@ func (r *rig) freeBy(c *mcache.Cache, b block) {
 	}
 }
 
-// saveUp allocates and frees so much by c that it may send home many slots of the class of n bytes.
-func (r *rig) saveUp(c *mcache.Cache, n uintptr, slots int) {
+// turn replaces as many blocks as there are, random ones, some at a time.
+func (r *rig) turn(random *rand.Rand, caches [2]*mcache.Cache, live *[2][]block) {
 	r.t.Helper()
-	for range slots * mcache.HomeShare {
-		r.freeBy(c, r.by(c, n))
+	for range len(live[0]) / 16 {
+		for who, c := range caches {
+			random.Shuffle(len(live[who]), func(i, j int) { live[who][i], live[who][j] = live[who][j], live[who][i] })
+			some := live[who][:1+random.IntN(32)]
+			for _, b := range some {
+				r.freeBy(c, b)
+			}
+			for i := range some {
+				some[i] = r.by(c, some[i].n)
+			}
+		}
 	}
 }
 
-// Blocks of two caches lie on the same spans, as they do when one goroutine has filled the tables of both, or two have
-// changed their Ps. When each has been replaced a few times, no span has blocks of both.
-func TestBlocksOfTwoCachesComeApart(t *testing.T) {
-	const blocks, turns = 3000, 3
-	for _, n := range []uintptr{64, 1024, 4096} {
+// mixed is how many blocks have their state on a line with one of the other's.
+func mixed(live [2][]block) (blocks int) {
+	const line = 64
+	var on [2]map[uintptr]bool
+	for who := range live {
+		on[who] = map[uintptr]bool{}
+		for _, b := range live[who] {
+			on[who][stateOf(b)/line] = true
+		}
+	}
+	for who := range live {
+		for _, b := range live[who] {
+			if on[1-who][stateOf(b)/line] {
+				blocks++
+			}
+		}
+	}
+	return blocks
+}
+
+// One block in ten is another goroutine's than those beside it, as when one has allocated for two, or who did has changed
+// its cache. When each block has been replaced some times, next to none are.
+func TestBlocksOfTwoComeApart(t *testing.T) {
+	const blocks = 6000
+	for _, n := range []uintptr{8, 64, 1024, 4096, 8192} {
 		r := newRig(t)
-		caches := []*mcache.Cache{r.leased(), r.leased()}
+		random := rand.New(rand.NewPCG(uint64(n), 1))
+		caches := [2]*mcache.Cache{r.leased(), r.leased()}
 		var live [2][]block
-		for i := range 2 * blocks {
-			live[i%2] = append(live[i%2], r.by(caches[0], n))
-		}
-		r.saveUp(caches[1], n, 2*blocks)
-		for range turns {
-			for i := range blocks {
-				for who, c := range caches {
-					r.freeBy(c, live[who][i])
-					live[who][i] = r.by(c, n)
-				}
+		for i := range blocks {
+			who := 0
+			if i%10 == 0 {
+				who = 1
 			}
+			live[who] = append(live[who], r.by(caches[0], n))
 		}
-		var on [2]map[*mheap.Span]bool
-		for who := range live {
-			on[who] = map[*mheap.Span]bool{}
-			for _, b := range live[who] {
-				on[who][mheap.SpanOf(b.addr)] = true
-			}
+		require.Greater(t, mixed(live), blocks/2)
+		for range 12 {
+			r.turn(random, caches, &live)
 		}
-		shared := 0
-		for s := range on[0] {
-			if on[1][s] {
-				shared++
-			}
-		}
-		require.LessOrEqual(t, shared, len(on[0])/20, "spans with blocks of both, of %d bytes", n)
+		require.Less(t, mixed(live), blocks/10, "of %d bytes", n)
 		r.verify(append(live[0], live[1]...))
 	}
 }
 
-// Who only frees what another allocates keeps it, for others to have by the central.
-func TestWhoAllocatesNothingSendsNothingHome(t *testing.T) {
+// Two goroutines with blocks on spans of their own change their caches.
+func TestGoroutinesThatChangeCachesStayApart(t *testing.T) {
+	const blocks = 3000
+	for _, n := range []uintptr{8, 64, 1024, 4096, 8192} {
+		r := newRig(t)
+		random := rand.New(rand.NewPCG(uint64(n), 1))
+		caches := [2]*mcache.Cache{r.leased(), r.leased()}
+		var live [2][]block
+		for range blocks {
+			for who, c := range caches {
+				live[who] = append(live[who], r.by(c, n))
+			}
+		}
+		require.Zero(t, mixed(live))
+		for range 3 {
+			caches[0], caches[1] = caches[1], caches[0]
+			for range 12 {
+				r.turn(random, caches, &live)
+			}
+			require.Less(t, mixed(live), blocks/10, "of %d bytes", n)
+		}
+		r.verify(append(live[0], live[1]...))
+	}
+}
+
+// Who only frees what another allocates soon keeps it, for others to have by the central; who allocates as well may send
+// home again.
+func TestACacheSendsHomeNoMoreThanItSaved(t *testing.T) {
 	r := newRig(t)
 	producer, consumer := r.leased(), r.leased()
-	for range 20 * mcache.AsideSlots {
-		r.freeAway(consumer, r.by(producer, 64))
-		require.Zero(t, consumer.Homing())
+	free := func(blocks uintptr) {
+		for range blocks {
+			r.freeAway(consumer, r.by(producer, 64))
+		}
+	}
+	free(mcache.MostSavings + 4*mcache.AsideSlots)
+	require.Zero(t, consumer.Savings())
+	homing := consumer.Homing()
+	for range 4 * mcache.AsideSlots {
+		free(1)
+		require.Equal(t, homing, consumer.Homing())
 		require.Zero(t, r.InMails(noscan(64)))
 	}
+	for range mcache.HomeShare * mcache.HomingSlots {
+		r.freeBy(consumer, r.by(consumer, 64))
+	}
+	free(2 * mcache.AsideSlots)
+	require.Zero(t, consumer.Savings())
+	require.Equal(t, homing, consumer.Homing(), "as many went as are sent at once")
 	r.verify(nil)
 }
 
@@ -88,7 +146,6 @@ func (r *rig) sender(n uintptr, blocks int) (home, other *mcache.Cache, live []b
 	for range blocks {
 		live = append(live, r.by(home, n))
 	}
-	r.saveUp(other, n, blocks)
 	return home, other, live
 }
 
@@ -187,4 +244,21 @@ func TestAnIdlePIsNotAtWork(t *testing.T) {
 	require.True(t, r.IsAtWork(c))
 	r.Park()
 	require.False(t, r.IsAtWork(c))
+}
+
+// Who does nothing for a while is not sent more than its mail has room for, and others may have its spans.
+func TestAFullMailOfACacheThatRestsIsClosed(t *testing.T) {
+	now := time.Duration(0)
+	t.Cleanup(mcache.SetClock(func() time.Duration { now += time.Millisecond; return now }))
+	r := newRig(t)
+	home, other, live := r.sender(64, 8*mcache.BoxSlots)
+	for _, b := range live {
+		r.freeAway(other, b)
+	}
+	require.False(t, r.IsAtWork(home))
+	require.Zero(t, r.InMails(noscan(64)))
+	for range mcache.BoxSlots {
+		r.by(home, 64)
+	}
+	require.True(t, r.IsAtWork(home), "it works again")
 }

@@ -48,6 +48,9 @@ func (s *Set) Rest() {
 		look := s.all[id].look()
 		idle := look == s.idle.caches[id]
 		s.idle.caches[id] = look
+		if idle {
+			s.emptyMail(s.all[id].home, true)
+		}
 		return idle
 	})
 	before := s.idle.classes
@@ -71,6 +74,7 @@ func (s *Set) Park() {
 		s.seize(ids)
 		for _, id := range ids {
 			s.flush(s.all[id])
+			s.emptyMail(s.all[id].home, true)
 			s.parked[id] = true
 		}
 		s.restore(ids)

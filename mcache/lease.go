@@ -29,6 +29,7 @@ func (s *Set) Return(c *Cache) {
 	defer s.mu.Unlock()
 	if !s.closed {
 		s.flush(c)
+		s.emptyMail(c.home, true)
 		s.unused = append(s.unused, c)
 	}
 }

@@ -8,12 +8,15 @@ import (
 	"github.com/spanheap/spanheap/mheap"
 )
 
-// mail is the slots that others sent home to one cache, by whose number it is found. It is open while the cache is at work,
-// from when its owner first looks for mail until somebody empties the cache; then its bit in Set.atWork is set.
+// mail is the slots that others sent to one home. It is open while the cache there is at work:
+// from when its owner looks for mail until it has done nothing for a while, or gives the cache back. Then its bit in
+// Set.atWork is set.
 type mail struct {
 	mu    lockrank.Mutex
 	count atomic.Int32 // written under mu
 	box   *box         // guarded by mu; nil before the first slot came
+	cache *Cache       // guarded by mu; the one at home there
+	seen  seen         // guarded by mu; of the cache, when there was last no room
 }
 
 // box is where a mail's slots are, off the Go heap.
@@ -24,18 +27,25 @@ type box struct {
 
 const boxSlots = 2 * homingSlots
 
+// belongTo makes m the mail of c, which is new.
+func (m *mail) belongTo(c *Cache) {
+	m.mu.Lock()
+	m.cache = c
+	m.mu.Unlock()
+}
+
 // hasMail tells whether the owner of c should look for mail: there is some, or it is closed.
 func (s *Set) hasMail(c *Cache) bool {
-	return c.number != 0 && (s.mails[c.number].count.Load() > 0 || !s.isOpen(c.number))
+	return c.home != 0 && (s.mails[c.home].count.Load() > 0 || !s.isOpen(c.home))
 }
 
 // collect leaves c, opens its mail and puts the slots that there are on magazines of the caller's cache.
 func (s *Set) collect(own, c *Cache) {
 	var slots [boxSlots]homingSlot
-	m, number := &s.mails[c.number], c.number
+	m, home := &s.mails[c.home], c.home
 	s.leave(own, c)
 	m.mu.Lock()
-	s.atWork.Or(1 << number)
+	s.atWork.Or(1 << home)
 	n := m.empty(&slots)
 	m.mu.Unlock()
 	if n == 0 {
@@ -56,31 +66,39 @@ func (s *Set) collect(own, c *Cache) {
 }
 
 // post sends those slots home that head the run and go to one cache, and returns how many. What finds no room there, or
-// nobody, goes to the spans.
+// nobody, goes to the spans. Where the cache rests the mail is closed.
 func (s *Set) post(run []homingSlot) (n int) {
 	home := mheap.SpanOf(run[0].Addr).Home()
 	for n = 1; n < len(run) && mheap.SpanOf(run[n].Addr).Home() == home; {
 		n++
 	}
-	s.giveBack(run[s.drop(home, run[:n]):n])
+	dropped, rests := s.drop(home, run[:n])
+	s.giveBack(run[dropped:n])
+	if rests {
+		s.emptyMail(home, true)
+	}
 	return n
 }
 
-// drop puts as many of the slots as there is room for into the mail with the number, if it is open, and returns how many.
-func (s *Set) drop(number uint8, slots []homingSlot) (n int) {
-	m := &s.mails[number]
+// drop puts as many of the slots as there is room for into the mail of the home, if it is open, and returns how many. If
+// there is no room, it tells whether the cache there rests.
+func (s *Set) drop(home uint8, slots []homingSlot) (n int, rests bool) {
+	m := &s.mails[home]
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if !s.isOpen(number) || m.box == nil && !s.makeBox(m) {
-		return 0
+	if !s.isOpen(home) || m.box == nil && !s.makeBox(m) {
+		return 0, false
 	}
 	before := int(m.count.Load())
+	if before == boxSlots {
+		return 0, m.seen.rests(m.cache, clock())
+	}
 	n = copy(m.box.slots[before:], slots)
 	for i := range slots[:n] {
 		m.box.of[slots[i].class]++
 	}
 	m.count.Store(int32(before + n))
-	return n
+	return n, false
 }
 
 // makeBox makes a box for m, whose lock the caller holds, and tells whether there was memory.
@@ -103,22 +121,25 @@ func (m *mail) empty(slots *[boxSlots]homingSlot) int {
 	return n
 }
 
-// closeMail closes the mail with the number, and gives what is in it to the centrals.
-func (s *Set) closeMail(number uint8) {
-	if !s.isOpen(number) {
+// emptyMail gives what is in the mail of the home to the centrals. If it is to be closed, others may have what its
+// cache had, until that is at work again.
+func (s *Set) emptyMail(home uint8, closed bool) {
+	if !s.isOpen(home) {
 		return
 	}
 	var slots [boxSlots]homingSlot
-	m := &s.mails[number]
+	m := &s.mails[home]
 	m.mu.Lock()
-	s.atWork.And(^(uint64(1) << number))
+	if closed {
+		s.atWork.And(^(uint64(1) << home))
+	}
 	n := m.empty(&slots)
 	m.mu.Unlock()
 	s.giveBack(slots[:n])
 }
 
-// isOpen tells whether the mail with the number is open; a closed one is empty.
-func (s *Set) isOpen(number uint8) bool { return s.atWork.Load()>>number&1 != 0 }
+// isOpen tells whether the mail of the home is open; a closed one is empty.
+func (s *Set) isOpen(home uint8) bool { return s.atWork.Load()>>home&1 != 0 }
 
 // inMails is how many slots of the class are in mails.
 func (s *Set) inMails(class mheap.SpanClass) (n uintptr) {

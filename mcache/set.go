@@ -25,19 +25,19 @@ type Set struct {
 	ticks    atomic.Uint32
 	rate     atomic.Uintptr // of samples, in bytes; written under mu
 	paced    atomic.Bool    // whether the rate gives way; written under mu
-	atWork   atomic.Uint64  // the numbers of caches at work, as bits; see mail
+	atWork   atomic.Uint64  // the homes of caches at work, as bits; see mail
 	swept    atomic.Uint64  // bytes the heap had committed when it was swept for its growth
 	doubles  doubleFrees
-	mails    [mheap.MaxOwner + 1]mail // of the caches, by their numbers
+	mails    [mheap.MaxOwner + 1]mail // by home
 	known    atomic.Int32             // the most owners there were since the caches were swept
 
-	mu     lockrank.Mutex     // guards what follows, and who is in caches
-	closed bool               // nothing is given back any more
-	all    [MaxCaches]*Cache  // every cache made, by owner
-	looks  [MaxCaches]uintptr // of the caches, at the last sweep
-	parked [MaxCaches]bool    // empty caches that their owners do not find
-	owning numbers            // by which caches own blocks
-	top    int                // no cache has this number or a higher one
+	mu     lockrank.Mutex    // guards what follows, and who is in caches
+	closed bool              // nothing is given back any more
+	all    [MaxCaches]*Cache // every cache made, by owner
+	seen   [MaxCaches]seen   // of the caches, by the last sweep
+	parked [MaxCaches]bool   // empty caches that their owners do not find
+	owning numbers           // by which caches own blocks
+	top    int               // no cache has this number or a higher one
 	idle   idleness
 
 	locals []*Cache // every cache made for Lease
@@ -137,7 +137,9 @@ func (s *Set) newCache(number uint8) (*Cache, error) {
 	c := cacheAt(p)
 	c.init()
 	c.aside.room = asideSlots
-	c.number = number
+	c.home = number
+	s.mails[number].belongTo(c)
+	c.homing.savings = mostSavings
 	if c.live, c.away = mheap.Live, mheap.Away; number != 0 {
 		c.live, c.away = mheap.LiveOf(number), mheap.AwayOf(number)
 		c.own = c.live

@@ -64,7 +64,7 @@ func (c *Central) Exchange(old *mheap.Span, t Taker) (*mheap.Span, error) {
 	c.mu.Lock()
 	surplus := c.place(old)
 	s := c.pick(t)
-	if s == nil && (c.halfFree() || c.heap.Budget().AboveSoft() > 0) {
+	if s == nil && (c.roomy() || c.heap.Budget().AboveSoft() > 0) {
 		s = c.pickAny(t)
 	}
 	npages := c.spanPages()
@@ -88,7 +88,7 @@ func (c *Central) Exchange(old *mheap.Span, t Taker) (*mheap.Span, error) {
 	}
 	c.begun.Store(true)
 	s.Held = true
-	s.SetHome(t.Number)
+	s.SetHome(t.Home)
 	c.count(s, 1)
 	return s, nil
 }

@@ -64,7 +64,7 @@ func TestListsAfterRandomOperations(t *testing.T) {
 				out = out[n:]
 			case 7:
 				dst := make([]mheap.Slot, random.IntN(9))
-				n, span, err := r.Refill(held[i], dst, mcentral.Taker{Number: uint8(i), AtWork: uint64(random.IntN(4)) << 1})
+				n, span, err := r.Refill(held[i], dst, mcentral.Taker{Home: uint8(i), AtWork: uint64(random.IntN(4)) << 1})
 				require.NoError(t, err)
 				require.True(t, n > 0 || span.Free() > 0)
 				held[i] = span
@@ -125,7 +125,7 @@ func TestManyTakeAndReturnAtOnce(t *testing.T) {
 						}
 						if n == 0 {
 							var err error
-							n, span, err = r.Refill(span, dst[:], mcentral.Taker{Number: uint8(g), AtWork: random.Uint64N(256) << 1})
+							n, span, err = r.Refill(span, dst[:], mcentral.Taker{Home: uint8(g), AtWork: random.Uint64N(256) << 1})
 							if !assert.NoError(t, err) {
 								return
 							}

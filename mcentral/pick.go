@@ -3,20 +3,20 @@ package mcentral
 import "github.com/spanheap/spanheap/mheap"
 
 // Which span a cache gets to take slots from. The states of a span's slots lie side by side, and two processors that write
-// to one line of them wait for each other with every write. So a span has a home, the cache that has its slots for
+// to one line of them wait for each other with every write. So a span has a home, whose cache has its slots for
 // itself, and other caches at work get another span, or a new one. The idea is mimalloc's, whose pages belong to a thread
 // (Leijen, Zorn and de Moura, Mimalloc: Free List Sharding in Action, 2019); here it gives way where it would cost memory:
-// where half of the class's slots are free, or the heap is above its soft limit or can have no more, anyone gets any.
+// where many of the class's slots are free, or the heap is above its soft limit or can have no more, anyone gets any.
 
-// Taker is who takes slots: a cache by the number by which it owns blocks, or 0 for nobody's. AtWork has a bit for each
-// number whose cache is at work: what the others have may be anyone's.
+// Taker is who takes slots: a cache by the number of its home, or 0 for none. AtWork has a bit for each home whose cache is
+// at work: what is of the others may be anyone's.
 type Taker struct {
-	Number uint8
+	Home   uint8
 	AtWork uint64
 }
 
-// mayUse tells whether what has the home is free to the taker.
-func (t Taker) mayUse(home uint8) bool { return home == t.Number || t.AtWork>>home&1 == 0 }
+// mayUse tells whether what is of the home is free to the taker.
+func (t Taker) mayUse(home uint8) bool { return home == t.Home || t.AtWork>>home&1 == 0 }
 
 // mostLooked is how many spans of each list are looked at for one that the taker may use.
 const mostLooked = 8
@@ -53,16 +53,23 @@ func (c *Central) hold(s *mheap.Span, t Taker) *mheap.Span {
 		c.spares--
 	}
 	s.Held = true
-	s.SetHome(t.Number)
+	s.SetHome(t.Home)
 	s.Rewind()
 	return s
 }
 
-// halfFree tells whether about half of the class's slots are in its spans.
-func (c *Central) halfFree() bool {
-	free := uint64(0) // in parts of a span, two to each occupancy
+// A class is roomy with so many spans' slots free, and one in roomyShare of all besides.
+const (
+	roomySpans = 4
+	roomyShare = 8
+)
+
+// roomy tells whether about so many of the class's slots are in its spans.
+func (c *Central) roomy() bool {
+	const parts = 2 * Occupancies // of a span
+	free := uint64(0)             // parts
 	for i := range c.nonempty {
 		free += c.nonempty[i].n * uint64(2*i+1)
 	}
-	return free >= c.spans*Occupancies
+	return free >= roomySpans*parts+c.spans*parts/roomyShare
 }

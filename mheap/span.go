@@ -37,7 +37,7 @@ type Span struct {
 	needZero    bool      // memory may hold old bytes; immutable while in use
 
 	hollow uint32 // the grains that were given back while in use; see hollow.go
-	home   uint32 // atomic; written under the central's lock, by whoever hands the span to a cache
+	home   uint32 // atomic; written by whoever has one of its slots, or the central's lock
 
 	SlotCounts
 }
@@ -88,12 +88,12 @@ func (s *Span) Bytes() uintptr { return s.npages << PageShift }
 // Class returns the class of a span in use.
 func (s *Span) Class() SpanClass { return s.class }
 
-// Home returns the number by which the cache owns blocks that has the span's slots for itself, or 0. Of a span that may have
+// Home returns the number of the span's home, up to MaxOwner, or 0 for none: see mcentral.Taker. Of a span that may have
 // ended it is some number.
 func (s *Span) Home() uint8 { return uint8(atomic.LoadUint32(&s.home)) & ownerBits }
 
-// SetHome gives the span, which is cut into slots, a home. The caller holds the central's lock.
-func (s *Span) SetHome(number uint8) { atomic.StoreUint32(&s.home, uint32(number)) }
+// SetHome gives the span, which is cut into slots, a home. The caller has one of them, or the central's lock.
+func (s *Span) SetHome(home uint8) { atomic.StoreUint32(&s.home, uint32(home)) }
 
 // Slots returns how many slots the span is cut into.
 func (s *Span) Slots() uint32 { return s.slots }
