@@ -60,8 +60,8 @@
 // Objects above 32 KiB come from the mheap, up to 256 KiB through a few that each P keeps of those it freed.
 // Noscan blocks up to 4 bytes have a class of their own, tiny. Spans are longer, the more spans their class has.
 //
-// Realloc of a large object takes the idle pages behind it, or gives its own back; where there is no room, its
-// pages are moved elsewhere by the page tables, if the system can, and copied if not.
+// Realloc of a large object takes the idle pages behind it, or gives its own back; where there is no room, it is copied to
+// memory that lies free, or else its pages are moved by the page tables, if the system can.
 //
 // # The life of a free
 //
