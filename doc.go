@@ -73,7 +73,7 @@
 //  3. On the same visit the slot is pushed onto the P's magazine: whoever frees, it is his P's next allocation. One that is
 //     Away is set aside first, until a store that the own cache might have begun has arrived. Then its state tells whether
 //     two freed the block at one moment: the own cache has the slot, and who comes to a slow path next panics.
-//     One whose span has another home goes there, as long as the cache has savings for it, a 64th of what it allocates.
+//     One whose span has another home goes there, if the cache has savings for it: some at first, and a 64th of its blocks.
 //  4. The magazine is full: it grows, if it ran empty since it last was; or a run of slots goes to the
 //     mcentral, to its stash, or when that is full to their spans. A span with its first free slot becomes
 //     nonempty, one with its last slot back goes to the mheap, but for a spare one per class.

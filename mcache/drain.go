@@ -1,10 +1,6 @@
 package mcache
 
-import (
-	"time"
-
-	"github.com/spanheap/spanheap/mheap"
-)
+import "github.com/spanheap/spanheap/mheap"
 
 // Emptying caches that are another's. Whoever does it holds the set's lock, seizes the caches, and
 // restores them; owners that come upon theirs meanwhile wait for the lock.
@@ -15,6 +11,7 @@ func (s *Set) Drain() {
 	s.mu.Lock()
 	closed := s.closed
 	s.drain(func(int) bool { return true })
+	s.emptyMails(false)
 	s.mu.Unlock()
 	if closed {
 		return
@@ -125,33 +122,18 @@ func (s *Set) trimLarge(own *Cache) {
 func (s *Set) sweep() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	owners, now := s.owners(), clock()
+	owners := s.owners()
 	s.known.Store(int32(owners))
+	s.closeResting()
 	s.drain(func(id int) bool {
-		c, before := s.all[id], s.seen[id].look
-		if s.seen[id].rests(c, now) || id >= owners {
-			s.emptyMail(c.home, true)
+		look := s.all[id].look()
+		idle := look == s.looks[id]
+		s.looks[id] = look
+		if id >= owners {
+			s.emptyMail(s.all[id].home, true)
 		}
-		return s.seen[id].look == before || id >= owners
+		return idle || id >= owners
 	})
-}
-
-// seen is what was last seen of a cache, and when that was first seen.
-type seen struct {
-	look uintptr
-	at   time.Duration
-}
-
-// restsAfter is how long a cache does nothing until others may have what was its own: longer than the system keeps a P
-// that has work from it.
-const restsAfter = 5 * time.Millisecond
-
-// rests looks at the cache, and tells whether it has done nothing for so long.
-func (s *seen) rests(c *Cache, now time.Duration) bool {
-	if look := c.look(); look != s.look {
-		s.look, s.at = look, now
-	}
-	return now-s.at >= restsAfter
 }
 
 // look is a sum over the cache that changes with every block that its owner allocates or frees.

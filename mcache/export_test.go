@@ -112,4 +112,5 @@ const (
 	MostSavings = mostSavings
 	HomingSlots = homingSlots
 	BoxSlots    = boxSlots
+	BoxBytes    = boxBytes
 )

@@ -8,7 +8,8 @@ import (
 // A span's slots are those of the cache at its home (mcentral.Taker). What another cache frees of them goes home, if that cache
 // is at work. So goroutines that change their Ps have their blocks on spans of the new P soon. But the way home costs more
 // than a free: where goroutines change all the time, or one allocates what another frees, most slots stay with who freed
-// them. A cache may send home one for homeShare blocks that it allocates, and has savings of mostSavings at first and at most.
+// them. A cache may send home one for homeShare blocks that it allocates, and has savings of mostSavings at first and at
+// most.
 
 const (
 	homeShare   = 64
@@ -20,6 +21,7 @@ type homing struct {
 	count uintptr
 	slots [homingSlots]homingSlot
 	of    [256]uint8 // how many there are, by span class
+	bytes uintptr    // theirs
 
 	savings uintptr                       // how many may go
 	counted [mheap.NumSpanClasses]uintptr // the blocks that savings were made for, by span class, in homeShares
@@ -31,23 +33,26 @@ type homingSlot struct {
 	class mheap.SpanClass
 }
 
-const homingSlots = 32
+const (
+	homingSlots = 32
+	homingBytes = 64 << 10 // with so many no more are
+)
 
-func (h *homing) full() bool { return h.count == homingSlots }
+func (h *homing) full() bool { return h.count == homingSlots || h.bytes >= homingBytes }
 
 // put adds the slot of the class; there is room.
 func (h *homing) put(slot mheap.Slot, class mheap.SpanClass) {
 	h.slots[h.count] = homingSlot{slot, class}
 	h.count++
 	h.of[class]++
+	h.bytes += class.Layout().Bytes
 	h.savings--
 }
 
 // all returns the slots; there are none then.
 func (h *homing) all() []homingSlot {
 	n := h.count
-	h.count = 0
-	h.of = [len(h.of)]uint8{}
+	h.count, h.bytes, h.of = 0, 0, [len(h.of)]uint8{}
 	return h.slots[:n]
 }
 
@@ -88,8 +93,15 @@ func (s *Set) leaveAndPost(own, c *Cache) {
 
 // giveBack gives slots to their centrals.
 func (s *Set) giveBack(slots []homingSlot) {
-	for i := range slots {
-		s.centrals[slots[i].class].Return([]mheap.Slot{slots[i].Slot})
+	var run [boxSlots]mheap.Slot
+	for len(slots) > 0 {
+		n, class := 0, slots[0].class
+		for n < len(slots) && slots[n].class == class {
+			run[n] = slots[n].Slot
+			n++
+		}
+		s.centrals[class].Return(run[:n])
+		slots = slots[n:]
 	}
 }
 

@@ -53,6 +53,7 @@ func (s *Set) Rest() {
 		}
 		return idle
 	})
+	s.closeResting()
 	before := s.idle.classes
 	s.idle.classes = used
 	s.mu.Unlock()
@@ -74,11 +75,11 @@ func (s *Set) Park() {
 		s.seize(ids)
 		for _, id := range ids {
 			s.flush(s.all[id])
-			s.emptyMail(s.all[id].home, true)
 			s.parked[id] = true
 		}
 		s.restore(ids)
 	}
+	s.emptyMails(true)
 	s.mu.Unlock()
 	for i := range s.centrals {
 		s.centrals[i].Drain()

@@ -2,30 +2,34 @@ package mcache
 
 import (
 	"sync/atomic"
+	"time"
 	"unsafe"
 
 	"github.com/spanheap/spanheap/internal/lockrank"
 	"github.com/spanheap/spanheap/mheap"
 )
 
-// mail is the slots that others sent to one home. It is open while the cache there is at work:
-// from when its owner looks for mail until it has done nothing for a while, or gives the cache back. Then its bit in
-// Set.atWork is set.
+// mail is the slots that others sent to one home. It is open while the cache there is at work: from when its owner looks for
+// mail until it has done nothing for a while, or is gone. Then its bit in Set.atWork is set.
 type mail struct {
 	mu    lockrank.Mutex
 	count atomic.Int32 // written under mu
 	box   *box         // guarded by mu; nil before the first slot came
 	cache *Cache       // guarded by mu; the one at home there
-	seen  seen         // guarded by mu; of the cache, when there was last no room
+	seen  seen         // guarded by mu; of the cache
 }
 
 // box is where a mail's slots are, off the Go heap.
 type box struct {
 	slots [boxSlots]homingSlot
 	of    [256]uint8 // how many there are, by span class
+	bytes uintptr    // theirs
 }
 
-const boxSlots = 2 * homingSlots
+const (
+	boxSlots = 2 * homingSlots
+	boxBytes = 2 * homingBytes
+)
 
 // belongTo makes m the mail of c, which is new.
 func (m *mail) belongTo(c *Cache) {
@@ -45,7 +49,9 @@ func (s *Set) collect(own, c *Cache) {
 	m, home := &s.mails[c.home], c.home
 	s.leave(own, c)
 	m.mu.Lock()
-	s.atWork.Or(1 << home)
+	if !s.isOpen(home) {
+		s.atWork.Or(1 << home)
+	}
 	n := m.empty(&slots)
 	m.mu.Unlock()
 	if n == 0 {
@@ -89,16 +95,15 @@ func (s *Set) drop(home uint8, slots []homingSlot) (n int, rests bool) {
 	if !s.isOpen(home) || m.box == nil && !s.makeBox(m) {
 		return 0, false
 	}
-	before := int(m.count.Load())
-	if before == boxSlots {
-		return 0, m.seen.rests(m.cache, clock())
-	}
-	n = copy(m.box.slots[before:], slots)
-	for i := range slots[:n] {
-		m.box.of[slots[i].class]++
+	before, b := int(m.count.Load()), m.box
+	for ; n < len(slots) && before+n < boxSlots && b.bytes < boxBytes; n++ {
+		x := slots[n]
+		b.slots[before+n] = x
+		b.of[x.class]++
+		b.bytes += x.class.Layout().Bytes
 	}
 	m.count.Store(int32(before + n))
-	return n, false
+	return n, n == 0 && m.seen.rests(m.cache, clock())
 }
 
 // makeBox makes a box for m, whose lock the caller holds, and tells whether there was memory.
@@ -115,7 +120,7 @@ func (m *mail) empty(slots *[boxSlots]homingSlot) int {
 	n := int(m.count.Load())
 	if n > 0 {
 		copy(slots[:], m.box.slots[:n])
-		m.box.of = [len(m.box.of)]uint8{}
+		m.box.of, m.box.bytes = [len(m.box.of)]uint8{}, 0
 		m.count.Store(0)
 	}
 	return n
@@ -136,6 +141,46 @@ func (s *Set) emptyMail(home uint8, closed bool) {
 	n := m.empty(&slots)
 	m.mu.Unlock()
 	s.giveBack(slots[:n])
+}
+
+// emptyMails is emptyMail for all of them, of Locals as well, whose caches nobody else may enter.
+func (s *Set) emptyMails(closed bool) {
+	for home := range s.mails {
+		s.emptyMail(uint8(home), closed)
+	}
+}
+
+// closeResting closes the mails of caches that have done nothing for a while.
+func (s *Set) closeResting() {
+	now := clock()
+	for home := range s.mails {
+		if m := &s.mails[home]; s.isOpen(uint8(home)) {
+			m.mu.Lock()
+			rests := m.seen.rests(m.cache, now)
+			m.mu.Unlock()
+			if rests {
+				s.emptyMail(uint8(home), true)
+			}
+		}
+	}
+}
+
+// seen is what was last seen of a cache, and when that was first seen.
+type seen struct {
+	look uintptr
+	at   time.Duration
+}
+
+// restsAfter is how long a cache does nothing until others may have what was its own: mostly longer than the system keeps
+// a P that has work from its processor.
+const restsAfter = 5 * time.Millisecond
+
+// rests looks at the cache, and tells whether it has done nothing for so long.
+func (s *seen) rests(c *Cache, now time.Duration) bool {
+	if look := c.look(); look != s.look {
+		s.look, s.at = look, now
+	}
+	return now-s.at >= restsAfter
 }
 
 // isOpen tells whether the mail of the home is open; a closed one is empty.

@@ -33,6 +33,7 @@ type Central struct {
 	spares   int    // spans of nonempty whose slots are all in them
 	spans    uint64 // all of the class's spans, held ones too
 	slots    uint64 // theirs
+	room     uint64 // of them, those that are in spans of nonempty
 	pages    uint64 // theirs
 	hollow   uint64 // bytes of theirs that were given back
 	tails    uint64 // of these, what belongs to no slot
@@ -42,7 +43,7 @@ type Central struct {
 	looking  int    // which list of nonempty Hollow looks at next
 }
 
-// Occupancies is how many lists the spans with room are kept in. Slots are taken from the fullest
+// Occupancies is how many lists the spans with room are kept in. Who takes slots of his own takes them from the fullest
 // spans first, which leaves the others a chance to become free altogether.
 const Occupancies = 4
 
@@ -230,8 +231,12 @@ func (c *Central) give(slots []mheap.Slot) (surplus *mheap.Span) {
 	c.heap.Stir()
 	for len(slots) > 0 {
 		s := mheap.SpanOf(slots[0].Addr)
-		slots = slots[s.Give(slots):]
+		n := s.Give(slots)
+		slots = slots[n:]
 		s.Touched = c.rounds
+		if !s.Held && s.List != emptyList {
+			c.room += uint64(n)
+		}
 		if s.Held || s.Free() < s.Slots() && s.List == occupancy(s.Free(), s.Slots())+1 {
 			continue
 		}
@@ -306,6 +311,7 @@ func (c *Central) place(s *mheap.Span) (surplus *mheap.Span) {
 		}
 		c.spares++
 	}
+	c.room += uint64(free)
 	i := occupancy(free, s.Slots())
 	if s.Hollow() > 0 {
 		c.nonempty[i].append(s)
@@ -365,6 +371,7 @@ func (c *Central) unlist(s *mheap.Span) {
 		c.empty.remove(s)
 	} else {
 		c.nonempty[s.List-1].remove(s)
+		c.room -= uint64(s.Free())
 	}
 	s.List = 0
 }

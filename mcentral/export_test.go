@@ -38,6 +38,7 @@ var Breaks = map[string]func(c *Central) (undo func()){
 	"list membership: ":   func(c *Central) func() { return with(&c.empty.first.List, 1) },
 	"slot conservation: ": func(c *Central) func() { return with(&c.empty.first.Returned, c.empty.first.Returned+1) },
 	"spare spans: ":       func(c *Central) func() { return with(&c.spares, c.spares+1) },
+	"room: ":              func(c *Central) func() { return with(&c.room, c.room+1) },
 	"stash: ": func(c *Central) func() {
 		state := c.stash.slots[0].State
 		mheap.SetSlotState(state, mheap.Live)

@@ -109,6 +109,7 @@ func (c *Central) keep(s *mheap.Span) {
 	defer c.mu.Unlock()
 	c.count(s, 1)
 	c.spares++
+	c.room += uint64(s.Free())
 	c.nonempty[Occupancies-1].append(s)
 	s.List = Occupancies
 }

@@ -9,7 +9,7 @@ import "github.com/spanheap/spanheap/mheap"
 // where many of the class's slots are free, or the heap is above its soft limit or can have no more, anyone gets any.
 
 // Taker is who takes slots: a cache by the number of its home, or 0 for none. AtWork has a bit for each home whose cache is
-// at work: what is of the others may be anyone's.
+// at work: what is of the others may be anyone's. So Taker{} may have any slots.
 type Taker struct {
 	Home   uint8
 	AtWork uint64
@@ -36,40 +36,40 @@ func (c *Central) pick(t Taker) *mheap.Span {
 	return nil
 }
 
-// pickAny is pick without regard to homes, with the emptiest span first: there the fewest slots are another's.
+// pickAny is pick without regard to homes, with the emptiest span first, where the fewest slots are another's, and hollow
+// ones last.
 func (c *Central) pickAny(t Taker) *mheap.Span {
-	for i := Occupancies - 1; i >= 0; i-- {
-		if s := c.nonempty[i].first; s != nil && c.restore(s) {
-			return c.hold(s, t)
+	for _, hollow := range []bool{false, true} {
+		for i := Occupancies - 1; i >= 0; i-- {
+			if s := c.nonempty[i].first; s != nil && s.Hollow() > 0 == hollow && c.restore(s) {
+				return c.hold(s, t)
+			}
 		}
 	}
 	return nil
 }
 
-// hold makes s, which is on a list of those with room, held by the taker, whose home it is from now on.
+// hold makes s, which is on a list of those with room, held by the taker, whose home it is from now on if he has one.
 func (c *Central) hold(s *mheap.Span, t Taker) *mheap.Span {
 	c.unlist(s)
 	if s.Free() == s.Slots() {
 		c.spares--
 	}
 	s.Held = true
-	s.SetHome(t.Home)
+	if t.Home != 0 {
+		s.SetHome(t.Home)
+	}
 	s.Rewind()
 	return s
 }
 
-// A class is roomy with so many spans' slots free, and one in roomyShare of all besides.
+// A class is roomy with as many slots in spans with room as so many of its shortest spans have, and one in roomyShare of all
+// besides.
 const (
 	roomySpans = 4
-	roomyShare = 8
+	roomyShare = 4
 )
 
-// roomy tells whether about so many of the class's slots are in its spans.
 func (c *Central) roomy() bool {
-	const parts = 2 * Occupancies // of a span
-	free := uint64(0)             // parts
-	for i := range c.nonempty {
-		free += c.nonempty[i].n * uint64(2*i+1)
-	}
-	return free >= roomySpans*parts+c.spans*parts/roomyShare
+	return c.room >= roomySpans*uint64(c.class.Layout().Slots)+c.slots/roomyShare
 }

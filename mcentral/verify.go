@@ -11,7 +11,7 @@ import (
 func (c *Central) Verify() (listed uint64, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	spares, hollow, tails := 0, uint64(0), uint64(0)
+	spares, room, hollow, tails := 0, uint64(0), uint64(0), uint64(0)
 	check := func(l *list, where uint8) error {
 		before := listed
 		var last *mheap.Span
@@ -25,6 +25,7 @@ func (c *Central) Verify() (listed uint64, err error) {
 			case s.Class() != c.class:
 				return fmt.Errorf("span class: class %v: list %d holds %v", c.class, where, s)
 			}
+			room += uint64(s.Free())
 			hollow += uint64(s.Hollow())
 			tails += uint64(s.HollowTail())
 			belongs := uint8(emptyList)
@@ -64,6 +65,9 @@ func (c *Central) Verify() (listed uint64, err error) {
 	if hollow != c.hollow || tails != c.tails {
 		return listed, fmt.Errorf("hollow spans: class %v: counts %d bytes and %d of tails, spans have %d and %d",
 			c.class, c.hollow, c.tails, hollow, tails)
+	}
+	if room != c.room {
+		return listed, fmt.Errorf("room: class %v: counts %d slots, the spans on lists have %d", c.class, c.room, room)
 	}
 	if spares != c.spares {
 		return listed, fmt.Errorf("spare spans: class %v: counts %d spare spans, has %d", c.class, c.spares, spares)
