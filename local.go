@@ -15,9 +15,9 @@ import (
 // A Local must not be used by two goroutines at once: both might get the same block, or a call never return. Builds with
 // the race detector report it when it is, those with the tag spanheap_debug mostly.
 //
-// What a Local holds, as much as a P may, Release cannot collect, but for what others sent it; Close gives it back, the heap's as well, but for some
-// 24 KiB of records, which are the heap's next Local's. A Local that is dropped without Close is closed when the collector
-// finds it. The first sixty or so Locals and Ps of a heap free their own blocks with a plain store, later ones with an
+// What a Local holds, as much as a P may, Release cannot collect, but for what others sent it; Close gives it back, the
+// heap's as well, but for some 24 KiB of records, which are the heap's next Local's. A Local that is dropped without Close
+// is closed when the collector finds it. The first sixty or so Locals and Ps of a heap free their own blocks with a plain store, later ones with an
 // atomic step, which takes several times as long.
 type Local struct {
 	use     localUse
