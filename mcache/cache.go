@@ -9,8 +9,8 @@
 // does its work, enters again and looks again, since it may then be on another P.
 //
 // Slots that are freed go onto the magazine of whoever frees them, set aside for a while if another cache allocated
-// the block, and from there to the next allocation on that P; a magazine that is full gives a run of them back to the
-// central. So what a cache holds is bounded, whoever allocates and whoever frees.
+// the block, and from there to the next allocation on that P, but for some that go home; a magazine that is full gives a run
+// of them back to the central. So what a cache holds is bounded, whoever allocates and whoever frees.
 package mcache
 
 import "github.com/spanheap/spanheap/mheap"

@@ -102,6 +102,9 @@ func (c *Cache) AsideBytes() uintptr { return c.aside.bytes }
 // Savings is how many slots the cache may send home.
 func (c *Cache) Savings() uintptr { return c.homing.savings }
 
+// SpendSavings leaves it none.
+func (c *Cache) SpendSavings() { c.homing.savings = 0 }
+
 // Homing is how many slots the cache has for others' mails, and InMails how many of a class are in mails.
 func (c *Cache) Homing() uintptr                     { return c.homing.count }
 func (s *Set) InMails(class mheap.SpanClass) uintptr { return s.inMails(class) }

@@ -31,36 +31,56 @@ func (r *rig) freeBy(c *mcache.Cache, b block) {
 	}
 }
 
-// turn replaces as many blocks as there are, random ones, some at a time.
-func (r *rig) turn(random *rand.Rand, caches [2]*mcache.Cache, live *[2][]block) {
-	r.t.Helper()
-	for range len(live[0]) / 16 {
-		for who, c := range caches {
-			some := live[who][:1+random.IntN(min(32, len(live[who])))]
+// pair is two caches with the blocks of the goroutines that use them.
+type pair struct {
+	*rig
+	random *rand.Rand
+	caches [2]*mcache.Cache
+	live   [2][]block
+}
+
+// pairs calls f with pairs that have no blocks yet, for blocks of some sizes, and verifies what it leaves.
+func pairs(t *testing.T, f func(p *pair, n uintptr)) {
+	noRest(t)
+	for _, n := range []uintptr{8, 64, 1024, 4096, 8192} {
+		r := newRig(t)
+		p := &pair{rig: r, random: rand.New(rand.NewPCG(uint64(n), 1)), caches: [2]*mcache.Cache{r.leased(), r.leased()}}
+		f(p, n)
+		r.verify(append(p.live[0], p.live[1]...))
+	}
+}
+
+// replace replaces every block a dozen times or so, random ones, some at a time.
+func (p *pair) replace() {
+	p.t.Helper()
+	for range 12 * len(p.live[0]) / 16 {
+		for who, c := range p.caches {
+			live := p.live[who]
+			some := live[:1+p.random.IntN(min(32, len(live)))]
 			for i := range some {
-				k := i + random.IntN(len(live[who])-i)
-				some[i], live[who][k] = live[who][k], some[i]
-				r.freeBy(c, some[i])
+				k := i + p.random.IntN(len(live)-i)
+				some[i], live[k] = live[k], some[i]
+				p.freeBy(c, some[i])
 			}
 			for i := range some {
-				some[i] = r.by(c, some[i].n)
+				some[i] = p.by(c, some[i].n)
 			}
 		}
 	}
 }
 
 // mixed is how many blocks have their state on a line with one of the other's.
-func mixed(live [2][]block) (blocks int) {
+func (p *pair) mixed() (blocks int) {
 	const line = 64
 	var on [2]map[uintptr]bool
-	for who := range live {
+	for who, live := range p.live {
 		on[who] = map[uintptr]bool{}
-		for _, b := range live[who] {
+		for _, b := range live {
 			on[who][stateOf(b)/line] = true
 		}
 	}
-	for who := range live {
-		for _, b := range live[who] {
+	for who, live := range p.live {
+		for _, b := range live {
 			if on[1-who][stateOf(b)/line] {
 				blocks++
 			}
@@ -72,53 +92,75 @@ func mixed(live [2][]block) (blocks int) {
 // One block in ten is another goroutine's than those beside it, as when one has allocated for two, or who did has changed
 // its cache. When each block has been replaced some times, next to none are.
 func TestBlocksOfTwoComeApart(t *testing.T) {
-	noRest(t)
-	const blocks = 6000
-	for _, n := range []uintptr{8, 64, 1024, 8192} {
-		r := newRig(t)
-		random := rand.New(rand.NewPCG(uint64(n), 1))
-		caches := [2]*mcache.Cache{r.leased(), r.leased()}
-		var live [2][]block
+	pairs(t, func(p *pair, n uintptr) {
+		const blocks = 6000
 		for i := range blocks {
 			who := 0
 			if i%10 == 0 {
 				who = 1
 			}
-			live[who] = append(live[who], r.by(caches[0], n))
+			p.live[who] = append(p.live[who], p.by(p.caches[0], n))
 		}
-		require.Greater(t, mixed(live), blocks/2)
-		for range 12 {
-			r.turn(random, caches, &live)
+		require.Greater(t, p.mixed(), blocks/2)
+		p.replace()
+		require.Less(t, p.mixed(), blocks/10, "of %d bytes", n)
+	})
+}
+
+// allocate makes so many blocks of n bytes in each cache.
+func (p *pair) allocate(blocks int, n uintptr) {
+	for range blocks {
+		for who, c := range p.caches {
+			p.live[who] = append(p.live[who], p.by(c, n))
 		}
-		require.Less(t, mixed(live), blocks/10, "of %d bytes", n)
-		r.verify(append(live[0], live[1]...))
 	}
 }
 
 // Two goroutines with blocks on spans of their own change their caches.
 func TestGoroutinesThatChangeCachesStayApart(t *testing.T) {
-	noRest(t)
-	const blocks = 3000
-	for _, n := range []uintptr{8, 64, 1024, 8192} {
-		r := newRig(t)
-		random := rand.New(rand.NewPCG(uint64(n), 1))
-		caches := [2]*mcache.Cache{r.leased(), r.leased()}
-		var live [2][]block
-		for range blocks {
-			for who, c := range caches {
-				live[who] = append(live[who], r.by(c, n))
-			}
-		}
-		require.Zero(t, mixed(live))
+	pairs(t, func(p *pair, n uintptr) {
+		const blocks = 3000
+		p.allocate(blocks, n)
+		require.Zero(t, p.mixed())
 		for range 3 {
-			caches[0], caches[1] = caches[1], caches[0]
-			for range 12 {
-				r.turn(random, caches, &live)
-			}
-			require.Less(t, mixed(live), blocks/5, "of %d bytes", n)
+			p.caches[0], p.caches[1] = p.caches[1], p.caches[0]
+			p.replace()
+			require.Less(t, p.mixed(), blocks/10, "of %d bytes", n)
 		}
-		r.verify(append(live[0], live[1]...))
-	}
+	})
+}
+
+// Where next to nothing may go home, what each then has lies where its blocks lay before.
+func TestGoroutinesThatChangeCachesKeepTheirSlots(t *testing.T) {
+	pairs(t, func(p *pair, n uintptr) {
+		const blocks, often = 4000, 2
+		p.allocate(blocks, n)
+		before := map[uintptr]int{} // whose block lay there
+		for who, live := range p.live {
+			p.caches[who].SpendSavings()
+			for _, b := range live {
+				before[b.addr] = who
+			}
+		}
+		for turn := range often {
+			for i := range blocks {
+				for who, live := range p.live {
+					c := p.caches[(who+turn+1)%2]
+					p.freeAway(c, live[i])
+					live[i] = p.by(c, n)
+				}
+			}
+		}
+		elsewhere := 0
+		for who, live := range p.live {
+			for _, b := range live {
+				if was, known := before[b.addr]; known && was != who {
+					elsewhere++
+				}
+			}
+		}
+		require.Less(t, elsewhere, blocks/8, "of %d bytes", n)
+	})
 }
 
 // Who only frees what another allocates soon keeps it, for others to have by the central; who allocates as well may send
@@ -153,7 +195,7 @@ func TestACacheSendsHomeNoMoreThanItSaved(t *testing.T) {
 	r.verify(nil)
 }
 
-// A cache with a block on a span of its own, and another that frees many of its blocks and may send them home.
+// sender returns two caches and blocks of the one, for the other to free and send home.
 func (r *rig) sender(n uintptr, blocks int) (home, other *mcache.Cache, live []block) {
 	r.t.Helper()
 	home, other = r.leased(), r.leased()

@@ -3,7 +3,6 @@ package mcache
 import (
 	"sync/atomic"
 	"time"
-	"unsafe"
 
 	"github.com/spanheap/spanheap/internal/lockrank"
 	"github.com/spanheap/spanheap/mheap"
@@ -108,7 +107,7 @@ func (s *Set) drop(home uint8, slots []homingSlot) (n int, rests bool) {
 
 // makeBox makes a box for m, whose lock the caller holds, and tells whether there was memory.
 func (s *Set) makeBox(m *mail) bool {
-	p, err := s.heap.Meta().Alloc(unsafe.Sizeof(box{}))
+	p, err := s.heap.Meta().Alloc(boxSize)
 	if err == nil {
 		m.box = boxAt(p)
 	}

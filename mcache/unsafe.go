@@ -13,6 +13,7 @@ import (
 const (
 	slotSize  = unsafe.Sizeof(mheap.Slot{})
 	cacheSize = unsafe.Sizeof(Cache{})
+	boxSize   = unsafe.Sizeof(box{})
 	wordSize  = unsafe.Sizeof(uintptr(0))
 )
 

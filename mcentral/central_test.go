@@ -256,15 +256,7 @@ func TestRefusedMemory(t *testing.T) {
 		s := r.exchange(nil)
 		dst := make([]mheap.Slot, r.slots())
 		s.Take(dst)
-		// All else that the heap has, so that only the system has more.
-		for n := uintptr(1 << 20); n > 0; n /= 2 {
-			r.system.Refuse(none)
-			for {
-				if _, err := r.heap.Alloc(n, mheap.LargeNoscan, 0); err != nil {
-					break
-				}
-			}
-		}
+		r.fill()
 		_, err = r.Exchange(s, mcentral.Taker{})
 		require.ErrorIs(t, err, arenatest.ErrRefused)
 		require.False(t, s.Held, "the old one was given back all the same")
