@@ -406,6 +406,48 @@ func TestASweepClosesTheMailOfAPThatRests(t *testing.T) {
 	}
 }
 
+// A block that no cache owns, as a sampled one, leaves its slot with its span, and not with whoever frees it, unless nobody else
+// is at home there.
+func TestTheSlotOfABlockThatNobodyOwnsStaysAtHome(t *testing.T) {
+	noRest(t)
+	for name, atHome := range map[string]bool{"at work": true, "returned": false} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			home, other, live := r.sender(64, 2)
+			b, state := live[0], stateOf(live[0])
+			mheap.SetSlotState(state, mheap.Live)
+			r.by(other, 64)
+			if !atHome {
+				r.Return(home)
+			}
+			require.True(t, mheap.FreeExactly(state, mheap.Live))
+			r.Free(other, b.class, b.addr, state, b.n, false)
+			require.Equal(t, atHome, mheap.SlotState(state) == mheap.InSpan)
+			require.Equal(t, !atHome, r.by(other, 64).addr == b.addr)
+		})
+	}
+}
+
+// A cache whose magazines never run empty, and that rested, is at work soon when it works.
+func TestWhoHasSlotsAtHandIsAtWorkAgain(t *testing.T) {
+	now := time.Duration(0)
+	t.Cleanup(mcache.SetClock(func() time.Duration { return now }))
+	r := newRig(t)
+	c := r.leased()
+	pairs := func(bytes uintptr) {
+		for range bytes / 1024 {
+			r.freeBy(c, r.by(c, 1024))
+		}
+	}
+	pairs(1024)
+	r.Rest()
+	now += 10 * time.Millisecond
+	r.Rest()
+	require.False(t, r.IsAtWork(c))
+	pairs(2 * mcache.Interval)
+	require.True(t, r.IsAtWork(c))
+}
+
 // A span of a cache that rests is at home with who frees its blocks.
 func TestSpansOfACacheThatRestsFindAHome(t *testing.T) {
 	r := newRig(t)

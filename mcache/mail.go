@@ -37,9 +37,11 @@ func (m *mail) belongTo(c *Cache) {
 	m.mu.Unlock()
 }
 
-// hasMail tells whether the owner of c should look for mail: there is some, or it is closed.
-func (s *Set) hasMail(c *Cache) bool {
-	return c.home != 0 && (s.mails[c.home].count.Load() > 0 || !s.isOpen(c.home))
+// wantsMail tells whether the owner of c, who allocates a block of the class, should look for mail: it is closed, or there
+// is some and the class's magazine is empty.
+func (s *Set) wantsMail(c *Cache, class mheap.SpanClass) bool {
+	b := &c.bins[class]
+	return c.home != 0 && (!s.isOpen(c.home) || b.top == b.base && s.mails[c.home].count.Load() > 0)
 }
 
 // collect leaves c, opens its mail and puts the slots that there are on magazines of the caller's cache.

@@ -51,7 +51,7 @@ func (s *Set) Alloc(own *Cache, class mheap.SpanClass, n uintptr) (addr, rate ui
 			continue
 		}
 		b := &c.bins[class]
-		if b.top == b.base && !asked && s.hasMail(c) {
+		if !asked && s.wantsMail(c, class) {
 			asked = true
 			s.collect(own, c)
 			continue
@@ -140,8 +140,9 @@ func (s *Set) putBack(class mheap.SpanClass, span *mheap.Span) {
 }
 
 // Free takes the slot of a freed block of n bytes: Away if it has to wait, since the block was owned, else Held. It is the
-// way when Push and PutAside have no room, and makes room for the next ones. own is the caller's own cache, or nil for its
-// P's.
+// way when Push and PutAside have no room, and makes room for the next ones. A slot that need not wait, as that of a sampled
+// block, stays away from a cache that is not at home in its span: what goroutines allocate and free by slow paths, where
+// they change Ps, would mix the states that two Ps write to all the time. own is the caller's own cache, or nil for its P's.
 func (s *Set) Free(own *Cache, class mheap.SpanClass, addr, state, n uintptr, waits bool) {
 	for tried := false; ; {
 		c := s.enter(own)
@@ -170,7 +171,7 @@ func (s *Set) Free(own *Cache, class mheap.SpanClass, addr, state, n uintptr, wa
 		default:
 			c.bins[class].requested -= n
 			slot := mheap.Slot{Addr: addr, State: state}
-			room := c.HasRoom(class)
+			room := c.HasRoom(class) && !s.isElsewhere(c, addr)
 			if room {
 				c.put(class, slot)
 			}
