@@ -26,7 +26,7 @@ func (h *Heap) AllocUninit(n int) ([]byte, error) {
 	if uintptr(n) <= sizeclass.MaxSmall {
 		c := h.caches.Visit(mcache.Here())
 		class := mheap.SmallNoscan(uintptr(n))
-		if p := c.Next(class); c.Covers(uintptr(n)) && p != 0 {
+		if p := c.Next(class); c.Covers(class, uintptr(n)) && p != 0 {
 			c.Take(class, uintptr(n))
 			h.caches.Done(c)
 			raceAlloc(p, uintptr(n))
@@ -45,7 +45,7 @@ func (h *Heap) Alloc(n int) ([]byte, error) {
 	if uintptr(n) <= sizeclass.MaxSmall {
 		c := h.caches.Visit(mcache.Here())
 		class := mheap.SmallNoscan(uintptr(n))
-		if p := c.Next(class); c.Covers(uintptr(n)) && p != 0 {
+		if p := c.Next(class); c.Covers(class, uintptr(n)) && p != 0 {
 			c.Take(class, uintptr(n))
 			h.caches.Done(c)
 			raceAlloc(p, uintptr(n))
@@ -116,7 +116,7 @@ func (h *Heap) popLarge(n uintptr) uintptr {
 func (h *Heap) pop(class mheap.SpanClass, n uintptr) uintptr {
 	c := h.caches.Visit(mcache.Here())
 	p := c.Next(class)
-	if p != 0 && c.Covers(n) {
+	if p != 0 && c.Covers(class, n) {
 		c.Take(class, n)
 	} else {
 		p = 0

@@ -16,7 +16,7 @@ import (
 // the race detector report it when it is, those with the tag spanheap_debug mostly.
 //
 // What a Local holds, as much as a P may, Release cannot collect, but for what others sent it; Close gives it back, the
-// heap's as well, but for some 24 KiB of records, which are the heap's next Local's. A Local that is dropped without Close
+// heap's as well, but for some 28 KiB of records, which are the heap's next Local's. A Local that is dropped without Close
 // is closed when the collector finds it. The first sixty or so Locals and Ps of a heap free their own blocks with a plain store, later ones with an
 // atomic step, which takes several times as long.
 type Local struct {
@@ -85,7 +85,7 @@ func (localClosed) Is(target error) bool { return target == ErrClosed }
 func (l *Local) AllocUninit(n int) ([]byte, error) {
 	if c := l.cache; uintptr(n) <= sizeclass.MaxSmall {
 		class := mheap.SmallNoscan(uintptr(n))
-		if p := c.Next(class); c.Covers(uintptr(n)) && p != 0 {
+		if p := c.Next(class); c.Covers(class, uintptr(n)) && p != 0 {
 			l.use.begin()
 			c.Take(class, uintptr(n))
 			l.use.end()
@@ -103,7 +103,7 @@ func (l *Local) AllocUninit(n int) ([]byte, error) {
 func (l *Local) Alloc(n int) ([]byte, error) {
 	if c := l.cache; uintptr(n) <= sizeclass.MaxSmall {
 		class := mheap.SmallNoscan(uintptr(n))
-		if p := c.Next(class); c.Covers(uintptr(n)) && p != 0 {
+		if p := c.Next(class); c.Covers(class, uintptr(n)) && p != 0 {
 			l.use.begin()
 			c.Take(class, uintptr(n))
 			l.use.end()

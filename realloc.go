@@ -78,7 +78,7 @@ func (h *Heap) moveSmall(b []byte, n int) []byte {
 		e := found.Arena().Entry(p)
 		if spot := e.Spot(from, p); e.Class() == from && spot.First(from) {
 			state, q := e.StateOf(spot), c.Next(to)
-			if c.Owns(mheap.SlotState(state)) && q != 0 && c.Covers(uintptr(n)) {
+			if c.Owns(mheap.SlotState(state)) && q != 0 && c.Covers(to, uintptr(n)) {
 				c.Take(to, uintptr(n))
 				raceAlloc(q, uintptr(n))
 				moved := smallBytesAt(q, n)

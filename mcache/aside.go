@@ -59,7 +59,7 @@ func (c *Cache) PutAside(class mheap.SpanClass, addr, state, n uintptr) {
 	if a.bytes += n; a.bytes > asideBytes {
 		a.room = 0
 	}
-	c.bins[class].requested -= n
+	c.bins[class].freed += n
 }
 
 // ripe is how many slots have waited long enough.
@@ -110,7 +110,7 @@ func (s *Set) settle(c *Cache, most uintptr, run *[maxFill]mheap.Slot) (n int, c
 		a.of[x.class]--
 		switch slot := (mheap.Slot{Addr: x.addr, State: x.state}); {
 		case !mheap.Settle(slot, x.class, c.away):
-			c.bins[x.class].requested += uintptr(x.n)
+			c.bins[x.class].freed -= uintptr(x.n)
 			s.noteDoubleFree(x.addr)
 		case c.affords(x.class) && s.isElsewhere(c, x.addr):
 			c.homing.put(slot, x.class)

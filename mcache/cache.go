@@ -13,17 +13,20 @@
 // of them back to the central. So what a cache holds is bounded, whoever allocates and whoever frees.
 package mcache
 
-import "github.com/spanheap/spanheap/mheap"
+import (
+	"sync/atomic"
+
+	"github.com/spanheap/spanheap/mheap"
+)
 
 // Cache is one owner's slots. It lives off the Go heap and holds no Go pointers. Its owner alone
 // writes it, others read single words for statistics.
 type Cache struct {
 	// What every call looks at is at the front, where the processor finds out whether there is a cache.
-	countdown uintptr                 // bytes until the slow path must see a block
-	live      uint8                   // the state of the blocks that it allocates
-	own       uint8                   // the state of the live blocks that it owns, or noState
-	away      uint8                   // the state of the slots that it sets aside
-	_         [64 - wordSize - 3]byte // so that a bin is a cache line
+	live uint8        // the state of the blocks that it allocates
+	own  uint8        // the state of the live blocks that it owns, or noState
+	away uint8        // the state of the slots that it sets aside
+	_    [64 - 3]byte // so that a bin is a cache line
 
 	bins [256]bin // by span class; of this length so that looking one up needs no check
 
@@ -32,10 +35,13 @@ type Cache struct {
 	id     int
 	home   uint8   // the number of the spans' home that is its own, and by which it owns blocks, or 0
 	spent  uintptr // of the magazines' budget
-	beyond beyond
+	pacing pacing
 	large  largeSlots
 
-	trimmed [mheap.NumSpanClasses]uintptr // the bins' allocs when they were last looked at by trim
+	ledgers       [mheap.NumSpanClasses]ledger
+	ledgerChanges uintptr // odd while one of them changes
+
+	trimmed [mheap.NumSpanClasses]uintptr // the blocks allocated when trim last looked
 	dry     [mheap.NumSpanClasses]bool    // whose magazine was found empty since
 }
 
@@ -46,9 +52,10 @@ const noState uint8 = 0xff
 // lie in [base, top), and there is room up to end. The slot below base is 0, so that who takes the top
 // one sees by it that there is none.
 type bin struct {
+	_              [0]atomic.Uint64 // the meter is read as one, also where words have 32 bits
+	meter          meter
 	top, base, end uintptr
-	requested      uintptr // bytes asked for by Alloc less bytes freed here: the sum over all caches is what is live
-	allocs         uintptr // blocks allocated
+	freed          uintptr // bytes asked for of the blocks freed here, ever
 	span           *mheap.Span
 	taken          uintptr // slots taken from spans
 	filled         uintptr // slots taken from spans since the magazine last ran full, less what it grew by then
@@ -59,30 +66,28 @@ type bin struct {
 //go:nosplit
 func (c *Cache) Next(class mheap.SpanClass) uintptr { return slotAt(c.bins[class].top - slotSize).Addr }
 
-// Covers tells whether a block of n bytes can be taken before the countdown runs out.
+// Covers tells whether a block of the class and of n bytes can be taken before the slow path must see one.
 //
 //go:nosplit
-func (c *Cache) Covers(n uintptr) bool { return c.countdown >= n }
+func (c *Cache) Covers(class mheap.SpanClass, n uintptr) bool { return c.bins[class].meter.covers(n) }
 
-// Take takes the next slot of the class, which there is, for n bytes that the countdown covers, and makes it Live.
+// Take takes the next slot of the class, which there is, for n bytes, which Covers covers, and makes it Live.
 //
 //go:nosplit
 func (c *Cache) Take(class mheap.SpanClass, n uintptr) {
 	b := &c.bins[class]
 	state := slotAt(b.top - slotSize).State
 	b.top -= slotSize
-	b.requested += n
-	b.allocs++
-	c.countdown -= n
+	b.meter.take(n)
 	mheap.SetSlotState(state, c.live)
 }
 
 // Pop takes a slot of the class for n bytes, and makes it Live. It returns the slot's address, or 0
-// when the magazine is empty or the countdown has run out.
+// when the magazine is empty or the slow path must see the block.
 //
 //go:nosplit
 func (c *Cache) Pop(class mheap.SpanClass, n uintptr) uintptr {
-	if !c.Covers(n) {
+	if !c.Covers(class, n) {
 		return 0
 	}
 	p := c.Next(class)
@@ -105,16 +110,14 @@ func (c *Cache) LiveState() uint8 { return c.live }
 func (c *Cache) PopRun(class mheap.SpanClass, n uintptr, count int) []mheap.Slot {
 	b := &c.bins[class]
 	k := min((b.top-b.base)/slotSize, uintptr(count))
-	if c.countdown < k*n {
-		k = c.countdown / n
+	if !b.meter.covers(k * n) {
+		k = b.meter.left() / n
 	}
 	if k == 0 {
 		return nil // nobody is not written to
 	}
-	c.countdown -= k * n
 	b.top -= k * slotSize
-	b.requested += k * n
-	b.allocs += k
+	b.meter.takeRun(k, n)
 	return slotsAt(b.top, k)
 }
 
@@ -140,7 +143,7 @@ func (c *Cache) PushRun(class mheap.SpanClass, count int, n uintptr) {
 	}
 	b := &c.bins[class]
 	b.top += uintptr(count) * slotSize
-	b.requested -= n
+	b.freed += n
 }
 
 // Push frees the block of n bytes at addr, which the cache owns: it puts its slot on the magazine of the class, which has
@@ -152,7 +155,7 @@ func (c *Cache) Push(class mheap.SpanClass, addr, state, n uintptr) {
 	s := slotAt(b.top)
 	b.top += slotSize
 	s.Addr, s.State = addr, state
-	b.requested -= n
+	b.freed += n
 	mheap.SetSlotState(state, mheap.Held)
 }
 

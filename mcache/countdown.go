@@ -3,18 +3,20 @@ package mcache
 import (
 	"math/rand/v2"
 	"time"
+
+	"github.com/spanheap/spanheap/mheap"
 )
 
-// The countdown of a cache: how many bytes Pop and its like hand out until the slow path must see a
-// block, because the heap's housekeeping is due, or because the block is to be sampled. It is the
-// smaller of two distances:
+// When the slow path must see a block: because the heap's housekeeping is due, or because the block is to be sampled. What a
+// cache may hand out of a class until then is a stretch of bytes, the smaller of two distances:
 //
-//	to the tick     interval bytes, more for who hands out many in no time
+//	to the tick     interval bytes, more for who hands out many in no time, less what its classes have handed out since one
 //	to the sample   exponentially distributed, with the rate as its mean
 //
-// So the sampled bytes are a Poisson process along all bytes that are handed out, and a block of n bytes
-// is sampled, because at least one of them is, with the probability 1-exp(-n/rate), whatever was
-// allocated before it. The way of Go's runtime and of TCMalloc.
+// So the sampled bytes are a Poisson process along all bytes that are handed out of a class, and thereby of all classes, and
+// a block of n bytes is sampled, because at least one of them is, with the probability 1-exp(-n/rate), whatever was
+// allocated before it. The way of Go's runtime and of TCMalloc. Where the tick comes first the distance to the sample is drawn
+// anew then: which changes no probability, since it does not depend on what lies behind.
 //
 // A rate may be paced: an owner that hands out more than so many bytes in the time of pace has a higher one, as many
 // bytes as it hands out in that time. The sample is due by the rate with which its distance was drawn.
@@ -27,16 +29,15 @@ const (
 	ticksInPace     = 16
 )
 
-// beyond is what lies behind the countdown.
-type beyond struct {
-	tick, sample uintptr // bytes from the countdown's end to the tick and to the sample; one of them is 0
-	distance     uintptr // bytes from the tick before to this one
-	rate         uintptr // of the set, when it was last looked at
-	drawn        uintptr // the rate with which the distance to the sample was drawn
+// pacing is how fast a cache hands out bytes, and when its next tick is.
+type pacing struct {
+	since    uintptr // bytes handed out since the tick before, in stretches that have ended
+	distance uintptr // bytes from the tick before to the next
+	rate     uintptr // of the set, when it was last looked at
 
-	paced     uintptr       // bytes handed out in the time of pace, when it was last reckoned
-	paceBegan time.Duration // when that was
-	handed    uint64        // bytes handed out since then, at the last tick
+	paced  uintptr       // bytes handed out in the time of pace, when it was last reckoned
+	began  time.Duration // when that was
+	handed uint64        // bytes handed out since then, at the last tick
 }
 
 // pace is the time from one sample to the next that a paced rate leaves an owner at least, on average. A sample takes
@@ -53,26 +54,28 @@ var clockBegins = time.Now()
 
 // handOut notes that bytes were handed out since the tick before. Clocks of coarse steps do no harm: what is handed
 // out in less than a pace is added to what comes after it.
-func (b *beyond) handOut(bytes uintptr) {
-	b.handed += uint64(bytes)
-	if took := clock() - b.paceBegan; took >= pace {
-		b.paced = uintptr(min(mostPaced, b.handed*uint64(pace)/uint64(took)))
-		b.handed, b.paceBegan = 0, b.paceBegan+took
+func (p *pacing) handOut(bytes uintptr) {
+	p.handed += uint64(bytes)
+	if took := clock() - p.began; took >= pace {
+		p.paced = uintptr(min(mostPaced, p.handed*uint64(pace)/uint64(took)))
+		p.handed, p.began = 0, p.began+took
 	}
 }
 
-// draw returns the distance from one sample to the next, by a rate that is paced or not.
-func (b *beyond) draw(rate uintptr, paced bool) uintptr {
-	if paced {
-		rate = max(rate, b.paced)
-	}
-	b.drawn = rate
-	return gap(rate)
-}
+// start begins the time of a new cache.
+func (p *pacing) start(rate uintptr) { p.rate, p.began, p.distance = rate, clock(), interval }
 
-// tooFar tells whether the owner has become so slow that the distance to the sample, drawn when it was faster, should be
-// drawn anew: which changes no probability, since such a distance does not depend on what lies behind.
-func (b *beyond) tooFar(rate uintptr) bool { return b.drawn > 2*max(rate, b.paced) }
+// pass adds bytes to those handed out, and tells whether a tick is due.
+func (p *pacing) pass(bytes uintptr) (tick bool) {
+	p.since += bytes
+	if p.since <= p.distance {
+		return false
+	}
+	p.handOut(p.since)
+	p.since = 0
+	p.distance = min(max(interval, p.paced/ticksInPace), longestInterval)
+	return true
+}
 
 // due is what the slow path has to do beside its allocation.
 type due struct {
@@ -80,41 +83,44 @@ type due struct {
 	rate uintptr // with which the block is sampled, or 0
 }
 
-// start begins the countdown of a new cache.
-func (c *Cache) start(rate uintptr) {
-	c.beyond.rate, c.beyond.paceBegan = rate, clock()
-	c.beyond.distance = interval
-	c.setCountdown(interval, c.beyond.draw(rate, false))
-}
-
-// setCountdown puts the tick and the sample so many bytes away.
-func (c *Cache) setCountdown(tick, sample uintptr) {
-	c.countdown = min(tick, sample)
-	c.beyond.tick, c.beyond.sample = tick-c.countdown, sample-c.countdown
-}
-
-// renew is called when the countdown has fewer than the n bytes of a block. It tells what is due, and
-// begins anew behind the block: the countdown then has n bytes at least, for the block.
-func (c *Cache) renew(n, rate uintptr, paced bool) (d due) {
-	tick, sample := c.countdown+c.beyond.tick, c.countdown+c.beyond.sample
-	if c.beyond.rate != rate {
-		c.beyond.rate = rate
-		sample = c.countdown + c.beyond.draw(rate, false)
+// renew is called when fewer bytes are left of the class's stretch than the n of a block. It tells what is due, and begins
+// a new stretch behind the block, with n bytes more, for the block.
+func (c *Cache) renew(class mheap.SpanClass, n, rate uintptr, paced bool) (d due) {
+	if c.pacing.rate != rate {
+		c.learn(rate)
 	}
-	if tick < n {
-		d.tick = true
-		c.beyond.handOut(c.beyond.distance + n - tick)
-		c.beyond.distance = min(max(interval, c.beyond.paced/ticksInPace), longestInterval)
-		tick = n + c.beyond.distance
+	left, l := c.bins[class].meter.left(), c.ledgers[class]
+	d.tick = c.pacing.pass(l.stretch - left + n)
+	if paced {
+		rate = max(rate, c.pacing.paced)
 	}
-	if sample < n {
-		d.rate = c.beyond.drawn
+	d.rate = l.drawn
+	behind := gap(rate)
+	switch {
+	case d.rate != 0:
+	case behind < n-left:
+		d.rate, behind = rate, gap(rate)
+	default:
+		behind -= n - left
 	}
-	if sample < n || d.tick && paced && c.beyond.tooFar(rate) {
-		sample = n + c.beyond.draw(rate, paced)
+	drawn := rate
+	if most := c.pacing.distance - c.pacing.since; behind > most {
+		drawn, behind = 0, most
 	}
-	c.setCountdown(tick, sample)
+	c.grant(class, n, behind, drawn)
 	return d
+}
+
+// learn has all classes draw their distances by another rate.
+func (c *Cache) learn(rate uintptr) {
+	c.pacing.rate = rate
+	for i := range c.ledgers {
+		class := mheap.SpanClass(i)
+		if l := &c.ledgers[i]; l.stretch|l.drawn != 0 {
+			c.pacing.since += l.stretch - c.bins[i].meter.left()
+			c.grant(class, 0, 0, 0)
+		}
+	}
 }
 
 // chance returns the rate with which a block of n bytes that no cache counts is sampled, or 0.
@@ -130,7 +136,7 @@ func Chosen(n, rate uintptr) bool { return gap(rate) < n }
 
 // SetSampleRate makes rate the mean number of bytes from one sampled block to the next: 0 samples none,
 // 1 every block. Owners go on meanwhile. What they allocate after it is sampled with the new rate, but
-// that a leased cache, which nobody but its owner may touch, can hand out the bytes to its next tick first.
+// that a leased cache, which nobody but its owner may touch, can hand out a stretch first.
 // A paced rate gives way to owners that allocate fast.
 func (s *Set) SetSampleRate(rate uintptr, paced bool) {
 	s.mu.Lock()
@@ -151,9 +157,7 @@ func (s *Set) SetSampleRate(rate uintptr, paced bool) {
 	}
 	s.seize(ids)
 	for _, id := range ids {
-		c := s.all[id]
-		c.beyond.rate = rate
-		c.setCountdown(c.countdown+c.beyond.tick, c.beyond.draw(rate, false))
+		s.all[id].learn(rate)
 	}
 	s.restore(ids)
 }

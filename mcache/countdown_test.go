@@ -3,6 +3,7 @@ package mcache_test
 import (
 	"math"
 	"math/rand/v2"
+	"runtime"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -78,10 +79,10 @@ func TestBlocksAreSampledByTheirSize(t *testing.T) {
 		}{
 			{mheap.Tiny, 1, 20}, {mheap.Tiny, 4, 20}, {noscan(7), 7, 20}, {noscan(64), 50, 1000}, {mheap.ClassOf(20, false), 300, 1000},
 			{noscan(4000), 4000, 4000}, {mheap.LargeNoscan, 40_000, 200_000}, {mheap.LargeScan, 40_000, 40_000},
-			{mheap.LargeNoscan, 3 << 20, 4 << 20},
+			{mheap.LargeNoscan, 3 << 20, 4 << 20}, {mheap.LargeScan, 3 << 19, 4 << 20},
 		} {
 			r.SetSampleRate(c.rate, false)
-			const count = 1000
+			const count = 6000
 			sampled := 0
 			for range count {
 				switch got := r.sampledPair(c.class, c.n); got {
@@ -239,4 +240,61 @@ func TestACoarseClockPacesTheSame(t *testing.T) {
 	}
 	expected := float64(count*step) / float64(mcache.Pace)
 	require.InDelta(t, expected, samples, 6*math.Sqrt(expected))
+}
+
+// Ticks count what is handed out of all classes together.
+func TestTicksCountAllClasses(t *testing.T) {
+	t.Cleanup(mcache.SetClock(func() time.Duration { return 0 }))
+	procs(t, 1)
+	for _, rate := range []uintptr{0, 64 << 10} {
+		r := newRig(t)
+		r.SetSampleRate(rate, false)
+		handOut := func(bytes uintptr) {
+			for out := uintptr(0); out < bytes; {
+				for n := uintptr(16); n <= 8192; n *= 2 {
+					r.sampledPair(noscan(n), n)
+					out += n
+				}
+			}
+		}
+		const ticks = 50
+		handOut(12 * mcache.Interval) // until every class has ended a stretch or two
+		before := r.Ticks()
+		handOut(ticks * mcache.Interval)
+		require.InDelta(t, ticks, r.Ticks()-before, ticks/10)
+	}
+}
+
+// Who reads the counts of a cache at work reads none twice, and misses none, whenever its stretches end.
+func TestCountsAreReadWhole(t *testing.T) {
+	r := newRig(t)
+	r.SetSampleRate(1000, false)
+	class, own := noscan(64), r.leased()
+	var done atomic.Bool
+	allocated := make(chan uint64)
+	go func() {
+		var n uint64
+		for ; !done.Load(); n++ {
+			r.freeBy(own, r.by(own, 64))
+			if n%4096 == 0 {
+				runtime.Gosched() // where nobody else makes way for who reads
+			}
+		}
+		allocated <- n
+	}()
+	var last uint64
+	reads := 300_000
+	if testing.Short() {
+		reads = 10_000
+	}
+	for range reads {
+		got := r.Usage(class).Mallocs
+		require.GreaterOrEqual(t, got, last)
+		last = got
+	}
+	done.Store(true)
+	n := <-allocated
+	require.LessOrEqual(t, last, n)
+	require.Equal(t, n, r.Usage(class).Mallocs)
+	r.verify(nil)
 }

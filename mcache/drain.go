@@ -24,7 +24,7 @@ func (s *Set) Drain() {
 // sweepTicks is how many ticks lie between two looks at all caches: 64 MiB have been allocated then, or more.
 const sweepTicks = 32
 
-// tick does what must happen now and then: an owner calls it when its countdown says so, not pinned.
+// tick does what must happen now and then: an owner calls it when its meters say so, not pinned.
 func (s *Set) tick() {
 	if s.ticks.Add(1)%sweepTicks == 0 || int32(s.owners()) < s.known.Load() {
 		s.sweep()
@@ -72,7 +72,7 @@ func (s *Set) trim(own *Cache) {
 		b := &c.bins[class]
 		slots, span, more := (b.top-b.base)/slotSize, (*mheap.Span)(nil), false
 		switch {
-		case b.allocs == c.trimmed[class]:
+		case c.blocks(class) == c.trimmed[class]:
 			span, b.span = b.span, nil
 			more = slots > maxFill
 		case c.dry[class]:
@@ -84,7 +84,7 @@ func (s *Set) trim(own *Cache) {
 		b.top -= slots * slotSize
 		copy(run[:], slotsAt(b.top, slots))
 		if !more {
-			c.trimmed[class], c.dry[class] = b.allocs, false
+			c.trimmed[class], c.dry[class] = c.blocks(class), false
 		}
 		s.leave(own, c)
 		if slots > 0 {
@@ -108,11 +108,11 @@ func (s *Set) trimLarge(own *Cache) {
 		return
 	}
 	var idle largeSlots
-	allocs := c.bins[mheap.LargeNoscan].allocs
-	if allocs == c.trimmed[mheap.LargeNoscan] {
+	blocks := c.blocks(mheap.LargeNoscan)
+	if blocks == c.trimmed[mheap.LargeNoscan] {
 		idle, c.large = c.large, idle
 	}
-	c.trimmed[mheap.LargeNoscan] = allocs
+	c.trimmed[mheap.LargeNoscan] = blocks
 	s.leave(own, c)
 	s.freeIdle(&idle)
 }
@@ -139,7 +139,7 @@ func (s *Set) sweep() {
 // look is a sum over the cache that changes with every block that its owner allocates or frees.
 func (c *Cache) look() (sum uintptr) {
 	for i := range mheap.NumSpanClasses {
-		sum += c.bins[i].activity()
+		sum += c.activity(mheap.SpanClass(i))
 	}
 	return sum
 }

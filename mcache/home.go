@@ -59,7 +59,7 @@ func (h *homing) all() []homingSlot {
 // affords tells whether c may send a slot home, with what it has earned by blocks of the class.
 func (c *Cache) affords(class mheap.SpanClass) bool {
 	h := &c.homing
-	if earned := c.bins[class].allocs/homeShare - h.counted[class]; earned > 0 {
+	if earned := c.blocks(class)/homeShare - h.counted[class]; earned > 0 {
 		h.counted[class] += earned
 		h.savings = min(h.savings+earned, mostSavings)
 	}

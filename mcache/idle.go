@@ -21,8 +21,11 @@ func (s *Set) Activity() (sum uintptr) {
 	return sum
 }
 
-// activity changes with every block that the bin's owner allocates or frees.
-func (b *bin) activity() uintptr { return load(&b.requested) + 3*load(&b.allocs) }
+// activity changes with every block of the class that the cache's owner allocates or frees.
+func (c *Cache) activity(class mheap.SpanClass) uintptr {
+	requested, blocks := c.counts(class)
+	return requested + 3*blocks
+}
 
 func (d *directCounts) activity() uintptr { return d.requested.Load() + 3*d.allocs.Load() }
 
@@ -36,7 +39,7 @@ func (s *Set) Rest() {
 	}
 	s.each(func(c *Cache) {
 		for i := range used {
-			used[i] += c.bins[i].activity()
+			used[i] += c.activity(mheap.SpanClass(i))
 		}
 	})
 	s.mu.Lock()

@@ -25,23 +25,20 @@ const (
 func largePages(n uintptr) uintptr { return (n + mheap.PageSize - 1) >> mheap.PageShift }
 
 // PopLarge takes a large noscan object for n bytes, MaxCachedLarge at most, makes it Live, and returns its
-// address; or 0 when there is none of its number of pages, or the countdown has run out.
+// address; or 0 when there is none of its number of pages, or the slow path must see the block.
 //
 //go:nosplit
 func (c *Cache) PopLarge(n uintptr) uintptr {
 	npages := largePages(n)
 	s := &c.large.slots[(npages-1)%uintptr(len(c.large.slots))]
-	addr, left := s.Addr, c.countdown
-	if addr == 0 || left < n {
+	addr, b := s.Addr, &c.bins[mheap.LargeNoscan]
+	if addr == 0 || !b.meter.covers(n) {
 		return 0
 	}
-	c.countdown = left - n
+	b.meter.take(n)
 	s.Addr = 0
 	c.large.count--
 	c.large.bytes -= npages << mheap.PageShift
-	b := &c.bins[mheap.LargeNoscan]
-	b.requested += n
-	b.allocs++
 	mheap.SetLoneState(s.State, mheap.Live)
 	return addr
 }
@@ -62,7 +59,7 @@ func (c *Cache) PushLarge(addr, state, length, n uintptr) {
 	s.Addr, s.State = addr, state
 	c.large.count++
 	c.large.bytes += length
-	c.bins[mheap.LargeNoscan].requested -= n
+	c.bins[mheap.LargeNoscan].freed += n
 }
 
 // AllocLarge returns the span of a large object of n bytes, at a multiple of align bytes, with its slot
@@ -98,9 +95,9 @@ func (s *Set) Sample(n uintptr) (rate uintptr) {
 	return rate
 }
 
-// chargeLarge charges the caller's cache with n bytes, and makes it one if it has none. When its countdown
-// has run out a cached object may be there nonetheless: if it would do, its address is returned, else 0. The
-// rate is that of a sample, or 0.
+// chargeLarge charges the caller's cache with n bytes, and makes it one if it has none. Where the slow path must see the block
+// a cached object may be there nonetheless: if it would do, its address is returned, else 0. The rate is that of a sample,
+// or 0.
 func (s *Set) chargeLarge(n uintptr, cached bool) (p, rate uintptr) {
 	c := s.Enter(Pin())
 	if c == &nobody {
@@ -112,15 +109,15 @@ func (s *Set) chargeLarge(n uintptr, cached bool) (p, rate uintptr) {
 	switch {
 	case c == &nobody:
 		d.rate = s.chance(n)
-	case c.countdown >= n:
-		c.countdown -= n
+	case c.Covers(mheap.LargeNoscan, n):
+		c.skip(mheap.LargeNoscan, n)
 	default:
-		d = c.renew(n, s.rate.Load(), s.paced.Load())
+		d = c.renew(mheap.LargeNoscan, n, s.rate.Load(), s.paced.Load())
 		if cached && n <= MaxCachedLarge {
 			p = c.PopLarge(n)
 		}
 		if p == 0 {
-			c.countdown -= n
+			c.skip(mheap.LargeNoscan, n)
 		}
 	}
 	s.Leave(c)

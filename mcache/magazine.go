@@ -29,11 +29,12 @@ const (
 // noSlot is the slot below a magazine that has no room.
 var noSlot mheap.Slot
 
-// init gives c, whose memory is zero, magazines without room, and no blocks to own.
+// init gives c, whose memory is zero, magazines without room, meters without a stretch, and no blocks to own.
 func (c *Cache) init() {
 	c.own = noState
 	for i := range c.bins {
 		b := &c.bins[i]
+		b.meter = meterOf(0)
 		b.base = aboveSlot(&noSlot)
 		b.top, b.end = b.base, b.base
 	}

@@ -144,7 +144,7 @@ func (s *Set) newCache(number uint8) (*Cache, error) {
 		c.live, c.away = mheap.LiveOf(number), mheap.AwayOf(number)
 		c.own = c.live
 	}
-	c.start(s.rate.Load())
+	c.pacing.start(s.rate.Load())
 	return c, nil
 }
 

@@ -37,16 +37,12 @@ func (s *Set) leave(own, c *Cache) {
 // own cache, or nil for its P's. The rate is 0 but for a block that is to be sampled, with that rate. The error is
 // the operating system's.
 func (s *Set) Alloc(own *Cache, class mheap.SpanClass, n uintptr) (addr, rate uintptr, err error) {
-	ticked, charged, asked := false, false, false
-	for {
+	for asked := false; ; {
 		c := s.enter(own)
 		if c == &nobody {
 			s.Leave(c)
 			if !s.join() {
-				if !charged {
-					rate = s.chance(n)
-				}
-				return s.allocDirect(class, n, rate)
+				return s.allocDirect(class, n)
 			}
 			continue
 		}
@@ -60,46 +56,43 @@ func (s *Set) Alloc(own *Cache, class mheap.SpanClass, n uintptr) (addr, rate ui
 			s.settleSome(own, c, min(ripe, (b.end-b.base)/slotSize))
 			continue
 		}
-		switch {
-		case charged:
-			c.countdown += n // which Pop takes off
-		case c.countdown < n:
-			d := c.renew(n, s.rate.Load(), s.paced.Load())
-			ticked = ticked || d.tick
-			if d.rate != 0 {
-				rate = d.rate
-			}
-		}
 		if b.top == b.base {
 			c.dry[class] = true
 			b.fill()
 		}
-		p := c.Pop(class, n)
-		if p != 0 && rate != 0 && c.live != mheap.Live {
-			mheap.SetSlotState(slotAt(b.top).State, mheap.Live) // who notes a block wants no cache to own it
-		}
-		span, room := b.span, (b.end-b.base)/slotSize
-		if p == 0 {
-			b.span = nil
-			c.countdown -= n
-			charged = true
-		}
-		taker := s.taker(c)
-		s.leave(own, c)
-		if p != 0 {
-			if ticked {
+		if b.top != b.base {
+			p, d := s.popSeen(c, class, n)
+			s.leave(own, c)
+			if d.tick {
 				s.tick()
 			}
-			return p, rate, nil
+			return p, d.rate, nil
 		}
+		span, room := b.span, (b.end-b.base)/slotSize
+		b.span = nil
+		taker := s.taker(c)
+		s.leave(own, c)
 		if room < fillRoom(class) && !s.enlarge(own, c, class, room) {
 			s.putBack(class, span)
-			return s.allocDirect(class, n, rate)
+			return s.allocDirect(class, n)
 		}
 		if err := s.supply(own, c, class, span, (room+1)/2, taker); err != nil {
 			return 0, 0, err
 		}
 	}
+}
+
+// popSeen pops a slot of the class, which there is, for n bytes, and makes it Live. It tells what is due.
+func (s *Set) popSeen(c *Cache, class mheap.SpanClass, n uintptr) (addr uintptr, d due) {
+	if !c.Covers(class, n) {
+		d = c.renew(class, n, s.rate.Load(), s.paced.Load())
+	}
+	addr = c.Next(class)
+	c.Take(class, n)
+	if d.rate != 0 && c.live != mheap.Live {
+		mheap.SetSlotState(slotAt(c.bins[class].top).State, mheap.Live) // who notes a block wants no cache to own it
+	}
+	return addr, d
 }
 
 // maxSupply is how many slots an owner gets from the central at once, beside a span: a run as it was given back.
@@ -169,7 +162,7 @@ func (s *Set) Free(own *Cache, class mheap.SpanClass, addr, state, n uintptr, wa
 			}
 			return
 		default:
-			c.bins[class].requested -= n
+			c.bins[class].freed += n
 			slot := mheap.Slot{Addr: addr, State: state}
 			room := c.HasRoom(class) && !s.isElsewhere(c, addr)
 			if room {
@@ -220,9 +213,8 @@ func (s *Set) makeRoom(own, c *Cache, class mheap.SpanClass) {
 	s.centrals[class].Stash(run[:k])
 }
 
-// allocDirect takes a slot from the central, past the caches, for a block that is to be sampled with the
-// rate, or is not.
-func (s *Set) allocDirect(class mheap.SpanClass, n, rate uintptr) (addr, sampled uintptr, err error) {
+// allocDirect is Alloc past the caches: it takes a slot from the central.
+func (s *Set) allocDirect(class mheap.SpanClass, n uintptr) (addr, rate uintptr, err error) {
 	s.mu.Lock()
 	closed := s.closed
 	s.mu.Unlock()
@@ -236,7 +228,7 @@ func (s *Set) allocDirect(class mheap.SpanClass, n, rate uintptr) (addr, sampled
 	s.direct[class].requested.Add(n)
 	s.direct[class].allocs.Add(1)
 	mheap.SetSlotState(slot[0].State, mheap.Live)
-	return slot[0].Addr, rate, nil
+	return slot[0].Addr, s.chance(n), nil
 }
 
 // freeDirect gives a slot back to the central, past the caches. See Free.

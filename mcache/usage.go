@@ -37,8 +37,8 @@ func (s *Set) Usage(class mheap.SpanClass) (u Usage) {
 	s.each(func(c *Cache) {
 		b := &c.bins[class]
 		out += load(&b.taken)
-		requested += load(&b.requested)
-		mallocs += load(&b.allocs)
+		asked, blocks := c.counts(class)
+		requested, mallocs = requested+asked, mallocs+blocks
 		held += b.held() + c.waiting(class)
 	})
 	out = min(positive(out), uintptr(central.Slots))
@@ -74,8 +74,8 @@ func (s *Set) LargeUsage() (u LargeUsage) {
 		u.CachedBytes += uint64(s.direct[class].heldBytes.Load())
 	}
 	s.each(func(c *Cache) {
-		requested += load(&c.bins[mheap.LargeNoscan].requested)
-		mallocs += load(&c.bins[mheap.LargeNoscan].allocs)
+		asked, blocks := c.counts(mheap.LargeNoscan)
+		requested, mallocs = requested+asked, mallocs+blocks
 		u.CachedSpans += uint64(load(&c.large.count))
 		u.CachedBytes += uint64(load(&c.large.bytes))
 	})
