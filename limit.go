@@ -23,7 +23,7 @@ import (
 // limit moves along: it is Options.SoftLimit, but no more than the limit; or 7/8 of the limit.
 func (h *Heap) SetLimit(bytes int64) (old int64) {
 	old = setLimit(h.pages.Budget(), bytes, h.soft)
-	h.giveBack(h.pages.Budget().AboveSoft())
+	h.giveBack(h.pages.Budget().AboveSoft(0))
 	return old
 }
 
@@ -32,7 +32,7 @@ func (h *Heap) SetLimit(bytes int64) (old int64) {
 // exceed it squeezes all heaps, but asks only its own heap's OnLimit.
 func SetProcessLimit(bytes int64) (old int64) {
 	old = setLimit(&mheap.Process, bytes, 0)
-	giveBackAll(mheap.Process.AboveSoft())
+	giveBackAll(mheap.Process.AboveSoft(0))
 	return old
 }
 

@@ -90,7 +90,7 @@ func (k *upkeep) turn(clock *scavenge.Clock) time.Duration {
 	excess, settled := k.policy.Look(now, scavenge.Usage{
 		Free: free, InUse: pages.UsedBytes(), Peak: pages.Peak(), Idle: idle,
 	})
-	squeezed := max(excess, min(free, pages.Budget().AboveSoft()))
+	squeezed := max(excess, min(free, pages.Budget().AboveSoft(0)))
 	until := now + longestTurn
 	switch left := k.release(clock, until, squeezed, excess); {
 	case left > 0 || k.hollow(clock, until):

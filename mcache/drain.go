@@ -31,16 +31,22 @@ func (s *Set) tick() {
 	}
 }
 
-// watch looks for what lies idle in caches and centrals when the heap has taken more memory: what lies there
-// might have done instead. The larger the heap, the more it takes between two looks. Above the soft limit free
-// pages go back to the operating system as well. own is the caller's own cache, or nil for its P's.
-func (s *Set) watch(own *Cache) {
+// watch looks for what lies idle in caches and centrals when the heap has taken more memory, or is about to take need bytes:
+// what lies there might do instead. The larger the heap, the more it takes between two looks. Half way to a look what has been
+// used is noted, so that it is seen what was not used since. Above the soft limit free pages go back to the operating
+// system as well. own is the caller's own cache, or nil for its P's.
+func (s *Set) watch(own *Cache, need uintptr) {
 	committed, swept := s.heap.Committed(), s.swept.Load()
-	share, above := swept, s.heap.Budget().AboveSoft()
+	share, above := swept, s.heap.Budget().AboveSoft(uint64(need))
 	if above > 0 {
 		share = min(share, s.heap.Budget().Backed())
 	}
-	if committed-swept < max(leastGrowth, share/growthShare) || !s.swept.CompareAndSwap(swept, committed) {
+	step := max(leastGrowth, share/growthShare)
+	grown := committed + uint64(need) - swept
+	if grown >= step/2 && s.noted.Swap(swept) != swept {
+		s.note(own)
+	}
+	if grown < step || !s.swept.CompareAndSwap(swept, committed) {
 		return
 	}
 	s.sweep()
@@ -53,12 +59,24 @@ func (s *Set) watch(own *Cache) {
 
 const (
 	leastGrowth = 64 << 10
-	growthShare = 128
+	growthShare = 256
 	keptShare   = 4
 )
 
+// note has trim see what the caller's cache has not used since now.
+func (s *Set) note(own *Cache) {
+	c := s.enter(own)
+	if c != &nobody {
+		for class := range c.trimmed {
+			c.trimmed[class] = c.blocks(mheap.SpanClass(class))
+		}
+		c.dry = [len(c.dry)]bool{}
+	}
+	s.leave(own, c)
+}
+
 // trim gives back large objects that lie idle, and what the magazines of the caller's cache have too much of: of classes
-// that it has not allocated from since it was trimmed before, all; of those whose magazine never ran empty meanwhile, all
+// that it has not allocated from since they were noted, all; of those whose magazine never ran empty meanwhile, all
 // but one in keptShare. So what lies in a cache follows what is wanted of it, as by TCMalloc's low-water marks.
 func (s *Set) trim(own *Cache) {
 	s.trimLarge(own)
@@ -97,8 +115,7 @@ func (s *Set) trim(own *Cache) {
 	}
 }
 
-// trimLarge gives back the large objects of the caller's cache when it has allocated none of them since it was trimmed
-// before.
+// trimLarge gives back the large objects of the caller's cache when it has allocated none of them since they were noted.
 func (s *Set) trimLarge(own *Cache) {
 	s.mu.Lock() // or who counts meanwhile counts them as live
 	defer s.mu.Unlock()

@@ -46,32 +46,41 @@ func TestRestEmptiesWhatIsIdle(t *testing.T) {
 	require.Zero(t, spans, "the centrals' spares have gone too")
 }
 
+// grow makes a heap that is large enough for several steps of the system's from one look to the next grow until the next look,
+// and lets others use it on the way.
+func (r *rig) grow(use func()) (live []block) {
+	r.t.Helper()
+	if r.LargeUsage().Bytes == 0 {
+		live = append(live, r.mustAlloc(mheap.LargeNoscan, 256<<20))
+	}
+	for swept := r.Swept(); r.Swept() == swept; use() {
+		live = append(live, r.mustAlloc(noscan(4096), 4096))
+	}
+	return live
+}
+
 // While a heap grows, a magazine that is in use but never runs empty gives back most of what it holds, again and again;
-// one that ran empty keeps it.
+// one that ran empty keeps it; one that was in use until then, and not since, gives back all.
 func TestAHeapThatGrowsTakesWhatMagazinesHoldTooMuch(t *testing.T) {
 	procs(t, 1)
 	class := noscan(256)
 	r := newRig(t)
+	live := r.grow(func() {})
 	r.swing(class, 60, 12)
-	held := r.Usage(class).InCaches
-	var live []block
-	grow := func() {
-		for swept := r.Swept(); r.Swept() == swept; {
-			live = append(live, r.mustAlloc(noscan(4096), 4096))
-		}
-	}
-	grow()
+	held := func() int { return int(r.Usage(class).InCaches) }
+	before := held()
 	for range 5 {
-		r.swing(class, int(held)+1, 12)
-		held = r.Usage(class).InCaches
-		grow()
-		require.Equal(t, held, r.Usage(class).InCaches)
+		live = append(live, r.grow(func() { r.swing(class, before+1, 1) })...)
+		require.GreaterOrEqual(t, held(), before)
 	}
 	for range 5 {
-		r.mustFree(r.mustAlloc(class, 256))
-		grow()
+		live = append(live, r.grow(func() { r.mustFree(r.mustAlloc(class, 256)) })...)
 	}
-	require.Less(t, r.Usage(class).InCaches, held/10)
+	require.Less(t, held(), before/10)
+	r.swing(class, 60, 12)
+	require.Positive(t, held())
+	live = append(live, r.grow(func() {})...)
+	require.Less(t, held(), before/10)
 	r.verify(live)
 	for _, b := range live {
 		r.mustFree(b)
@@ -112,19 +121,31 @@ func TestAHeapThatGrowsTakesLargeObjectsThatLieIdle(t *testing.T) {
 	const n = 40 << 10
 	r := newRig(t)
 	pair := func() { r.mustFree(r.mustAlloc(mheap.LargeNoscan, n)) }
-	grow := func() {
-		for swept := r.Swept(); r.Swept() == swept; {
-			r.mustAlloc(noscan(4096), 4096)
-		}
-	}
+	r.grow(pair)
 	for range 5 {
-		pair()
-		pair() // of what the first one left
-		grow()
+		r.grow(pair)
 		require.EqualValues(t, n, r.LargeUsage().CachedBytes)
 	}
-	grow()
+	r.grow(func() {})
 	require.Zero(t, r.LargeUsage().CachedBytes)
+}
+
+// What lies idle is given back before the heap grows for a large object, which may have the room then.
+func TestALargeObjectIsMadeOfWhatLaysIdle(t *testing.T) {
+	procs(t, 1)
+	r := newRig(t)
+	live := r.grow(func() {})
+	r.mustFree(r.mustAlloc(mheap.LargeNoscan, 3<<20))
+	committed := r.heap.Committed()
+	r.swing(noscan(8192), 220, 2)
+	require.False(t, r.heap.Fits(3<<19>>mheap.PageShift))
+	live = append(live, r.mustAlloc(mheap.LargeNoscan, 3<<19))
+	require.Equal(t, committed, r.heap.Committed())
+	r.verify(live)
+	for _, b := range live {
+		r.mustFree(b)
+	}
+	r.requireEmpty()
 }
 
 // A parked cache is empty, serves its owner again when he comes, and tells that he did.

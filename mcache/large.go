@@ -70,6 +70,7 @@ func (s *Set) AllocLarge(class mheap.SpanClass, n, align uintptr) (span *mheap.S
 	if p != 0 {
 		return mheap.SpanOf(p), false, rate, nil
 	}
+	s.watchFor(n)
 	span, err = s.heap.Alloc(largePages(n), class, align)
 	if err != nil {
 		return nil, false, 0, err
@@ -81,6 +82,7 @@ func (s *Set) AllocLarge(class mheap.SpanClass, n, align uintptr) (span *mheap.S
 // AllocToGrow is AllocLarge for what is to be carried there from another span, of the same class.
 func (s *Set) AllocToGrow(from *mheap.Span, n uintptr) (span *mheap.Span, zero bool, rate uintptr, err error) {
 	_, rate = s.chargeLarge(n, false)
+	s.watchFor(n)
 	if span, err = s.heap.AllocToGrow(largePages(n), from); err != nil {
 		return nil, false, 0, err
 	}
@@ -127,12 +129,18 @@ func (s *Set) chargeLarge(n uintptr, cached bool) (p, rate uintptr) {
 	return p, d.rate
 }
 
+// watchFor is watch for a large object of n bytes that is to be made, if the heap must take memory for it.
+func (s *Set) watchFor(n uintptr) {
+	if !s.heap.Fits(largePages(n)) {
+		s.watch(nil, n)
+	}
+}
+
 // countLarge counts the object of n bytes that was made of the span, and makes it Live.
 func (s *Set) countLarge(span *mheap.Span, n uintptr) {
 	s.direct[span.Class()].requested.Add(n)
 	s.direct[span.Class()].allocs.Add(1)
 	mheap.SetLoneState(span.States(), mheap.Live)
-	s.watch(nil)
 }
 
 // FreeLarge takes back the span of a large object of n bytes, whose slot is Held: the way when there is no

@@ -27,6 +27,7 @@ type Set struct {
 	paced    atomic.Bool    // whether the rate gives way; written under mu
 	atWork   atomic.Uint64  // the homes of caches at work, as bits; see mail
 	swept    atomic.Uint64  // bytes the heap had committed when it was swept for its growth
+	noted    atomic.Uint64  // what swept was when caches were noted after it
 	doubles  doubleFrees
 	mails    [mheap.MaxOwner + 1]mail // by home
 	known    atomic.Int32             // the most owners there were since the caches were swept

@@ -65,7 +65,7 @@ func (c *Central) Exchange(old *mheap.Span, t Taker) (*mheap.Span, error) {
 	c.mu.Lock()
 	surplus := c.place(old)
 	s := c.pick(t)
-	if s == nil && (c.roomy() || c.heap.Budget().AboveSoft() > 0) {
+	if s == nil && (c.roomy() || c.heap.Budget().AboveSoft(0) > 0) {
 		s = c.pickAny(t)
 	}
 	npages := c.spanPages()

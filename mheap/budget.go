@@ -54,10 +54,10 @@ func (b *Budget) Admits(n uint64) bool {
 	return true
 }
 
-// AboveSoft returns how many bytes must go for the heap to be within its soft limit, and the process
+// AboveSoft returns how many bytes must go before n bytes more leave the heap within its soft limit, and the process
 // within its own. It waits for nobody.
-func (b *Budget) AboveSoft() uint64 {
-	return max(b.excess(0, b.soft.Load()), Process.excess(0, Process.soft.Load()))
+func (b *Budget) AboveSoft(n uint64) uint64 {
+	return max(b.excess(n, b.soft.Load()), Process.excess(n, Process.soft.Load()))
 }
 
 // HasSoft tells whether the heap or the process has a soft limit.

@@ -88,17 +88,18 @@ func TestMetadataIsWithinTheBudget(t *testing.T) {
 func TestSoftLimitTellsHowMuchIsTooMuch(t *testing.T) {
 	r := newRig(t, 4<<10)
 	s := r.alloc(100)
-	require.Zero(t, r.Budget().AboveSoft())
+	require.Zero(t, r.Budget().AboveSoft(0))
 	r.Budget().SetLimit(0, r.backed())
-	require.Zero(t, r.Budget().AboveSoft())
+	require.Zero(t, r.Budget().AboveSoft(0))
 	r.alloc(30)
-	require.EqualValues(t, 30*mheap.PageSize, r.Budget().AboveSoft())
+	require.EqualValues(t, 30*mheap.PageSize, r.Budget().AboveSoft(0))
+	require.EqualValues(t, 31*mheap.PageSize, r.Budget().AboveSoft(mheap.PageSize))
 	mheap.Process.SetLimit(0, 1)
-	require.Equal(t, mheap.Process.Backed()-1, r.Budget().AboveSoft(), "the process is further above its own")
+	require.Equal(t, mheap.Process.Backed()-1, r.Budget().AboveSoft(0), "the process is further above its own")
 	mheap.Process.SetLimit(0, 0)
 	r.Free(s)
 	r.Release(40 * mheap.PageSize)
-	require.Zero(t, r.Budget().AboveSoft())
+	require.Zero(t, r.Budget().AboveSoft(0))
 }
 
 // Of goroutines that race for the last bytes some are refused, and no more is backed than the limit.

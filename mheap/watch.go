@@ -12,6 +12,13 @@ func (h *Heap) OnUse(f func()) { h.used = f }
 // Stir tells that what caches hold may change again.
 func (h *Heap) Stir() { h.stir() }
 
+// Fits tells whether some free run has so many pages, so that who asks for them need not make the heap take memory.
+func (h *Heap) Fits(npages uintptr) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.free.bestFit(npages) != nil
+}
+
 // FreeBytes returns how many bytes are backed and in no span in use.
 func (h *Heap) FreeBytes() uint64 { return h.freePages.Load() << PageShift }
 
