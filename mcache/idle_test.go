@@ -51,7 +51,7 @@ func TestRestEmptiesWhatIsIdle(t *testing.T) {
 func (r *rig) grow(use func()) (live []block) {
 	r.t.Helper()
 	if r.LargeUsage().Bytes == 0 {
-		live = append(live, r.mustAlloc(mheap.LargeNoscan, 256<<20))
+		live = append(live, r.mustAlloc(mheap.LargeNoscan, 700<<20))
 	}
 	for swept := r.Swept(); r.Swept() == swept; use() {
 		live = append(live, r.mustAlloc(noscan(4096), 4096))
@@ -134,12 +134,20 @@ func TestAHeapThatGrowsTakesLargeObjectsThatLieIdle(t *testing.T) {
 func TestALargeObjectIsMadeOfWhatLaysIdle(t *testing.T) {
 	procs(t, 1)
 	r := newRig(t)
+	const n = 2 << 20
+	class := noscan(8192)
 	live := r.grow(func() {})
 	r.mustFree(r.mustAlloc(mheap.LargeNoscan, 3<<20))
+	var idle []block
+	for r.heap.Fits(n >> mheap.PageShift) {
+		idle = append(idle, r.mustAlloc(class, 8192))
+	}
+	for _, b := range idle {
+		r.MakeRoom(nil, class) // or those for which there is none wait aside
+		r.mustFree(b)
+	}
 	committed := r.heap.Committed()
-	r.swing(noscan(8192), 220, 2)
-	require.False(t, r.heap.Fits(3<<19>>mheap.PageShift))
-	live = append(live, r.mustAlloc(mheap.LargeNoscan, 3<<19))
+	live = append(live, r.mustAlloc(mheap.LargeNoscan, n))
 	require.Equal(t, committed, r.heap.Committed())
 	r.verify(live)
 	for _, b := range live {
