@@ -33,6 +33,9 @@ func (h *Heap) AllocUninit(n int) ([]byte, error) {
 			return smallBytesAt(p, n), nil
 		}
 		h.caches.Done(c)
+	} else if p := h.popLarge(uintptr(n)); p != 0 {
+		raceAlloc(p, uintptr(n))
+		return largeBytesAt(p, n), nil
 	}
 	return h.allocBytes(n, false)
 }
@@ -54,6 +57,11 @@ func (h *Heap) Alloc(n int) ([]byte, error) {
 			return b, nil
 		}
 		h.caches.Done(c)
+	} else if p := h.popLarge(uintptr(n)); p != 0 {
+		raceAlloc(p, uintptr(n))
+		b := largeBytesAt(p, n)
+		clear(b)
+		return b, nil
 	}
 	return h.allocBytes(n, true)
 }
@@ -81,16 +89,6 @@ func (h *Heap) allocBytes(n int, zero bool) ([]byte, error) {
 	if n < 0 {
 		return nil, fmt.Errorf("spanheap: %w: %d bytes", ErrSize, n)
 	}
-	if sizeclass.MaxSmall < n && n <= mcache.MaxCachedLarge {
-		if p := h.popLarge(uintptr(n)); p != 0 {
-			raceAlloc(p, uintptr(n))
-			b := bytesAt(p, n)
-			if zero {
-				clear(b)
-			}
-			return b, nil
-		}
-	}
 	p, err := h.allocate(uintptr(n), true, zero)
 	if err != nil {
 		return nil, err
@@ -98,13 +96,23 @@ func (h *Heap) allocBytes(n int, zero bool) ([]byte, error) {
 	return bytesAt(p, n), nil
 }
 
-// popLarge returns the address of a large block of n bytes that the P's cache has at hand, or 0.
+// popLarge returns the address of a large block of n bytes that the P's cache has at hand, or 0; also where n bytes are no
+// large block.
 //
 //go:noinline
 //go:nosplit
 func (h *Heap) popLarge(n uintptr) uintptr {
+	if n-sizeclass.MaxSmall-1 >= mcache.MaxCachedLarge-sizeclass.MaxSmall {
+		return 0
+	}
 	c := h.caches.Visit(mcache.Here())
-	p := c.PopLarge(n)
+	next := c.NextLarge(n)
+	p := next.Addr
+	if p != 0 && c.Covers(mheap.LargeNoscan, n) {
+		c.TakeLarge(next, n)
+	} else {
+		p = 0
+	}
 	h.caches.Done(c)
 	return p
 }

@@ -65,6 +65,45 @@ func TestOvertakenFreeChangesNothing(t *testing.T) {
 	}
 }
 
+// A large block that its own P did not free waits as small ones do, until a store of the own P would have arrived.
+func TestALargeBlockFreedElsewhereWaits(t *testing.T) {
+	if runtime.NumCPU() == 1 {
+		t.Log("two goroutines do not run at once")
+		return
+	}
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(2))
+	profileRate(t, 0)
+	h := newHeap(t)
+	waited := 0
+	for range loops(200) {
+		var b atomic.Pointer[[]byte]
+		var freed atomic.Bool
+		var both sync.WaitGroup
+		both.Go(func() {
+			h.Free(alloc(t, h, 64<<10))
+			own := alloc(t, h, 64<<10) // what the P has at hand
+			b.Store(&own)
+			for !freed.Load() { // so that the other is on another P
+			}
+		})
+		both.Go(func() {
+			for b.Load() == nil {
+			}
+			at := mheap.EntryOf(addressOf(*b.Load())).States()
+			owned := mheap.Owned(mheap.SlotState(at))
+			h.Free(*b.Load())
+			if s := mheap.SlotState(at); owned && mheap.IsHeld(s) && s != mheap.Held {
+				waited++
+			}
+			freed.Store(true)
+		})
+		both.Wait()
+	}
+	require.Positive(t, waited)
+	require.NoError(t, h.Verify())
+	closeEmpty(t, h)
+}
+
 // isDoubleFree tells whether free panicked as it should when the block is free.
 func isDoubleFree(free func()) bool {
 	_, refused := doubleFreeOf(free)

@@ -49,14 +49,15 @@ func (h *Heap) freeBlock(p, n uintptr) {
 			}
 		}
 		h.caches.Done(c)
+	} else if h.freeLarge(p, n) {
+		return
 	}
 	h.freeBytes(p, n)
 }
 
 // freeBytes is freeBlock of the block of n bytes at p where the fast path does not know what to do, or has no room.
 func (h *Heap) freeBytes(p, n uintptr) {
-	small := n <= sizeclass.MaxSmall
-	if n != 0 && !h.freeLarge(p, n) && !(small && h.freeMakingRoom("Free", mheap.SmallNoscan(n), p, n)) {
+	if n != 0 && !(n <= sizeclass.MaxSmall && h.freeMakingRoom("Free", mheap.SmallNoscan(n), p, n)) {
 		h.free(nil, "Free", p, n)
 	}
 }
@@ -121,11 +122,20 @@ func (h *Heap) freeLarge(p, n uintptr) bool {
 		return false
 	}
 	c := h.caches.Visit(mcache.Here())
-	if a := h.key.ArenaOf(p); a != nil {
-		if e := a.Entry(p); e.Class() == mheap.LargeNoscan && e.Offset(p) == 0 {
+	if found := h.key.Find(p); found.Own(p) {
+		if e := found.Arena().Entry(p); e.Class() == mheap.LargeNoscan && e.Offset(p) == 0 {
 			span, state := e.Span(), e.States()
 			length := span.Bytes()
-			if mheap.SlotState(state) == mheap.Live && n <= length && length <= mcache.MaxCachedLarge && c.HasRoomLarge(length) {
+			switch s := mheap.SlotState(state); {
+			case c.Owns(s):
+				if n <= length && c.HasRoomLarge(length) {
+					raceFree(p, n)
+					c.PushLarge(p, state, length, n)
+					h.caches.Done(c)
+					return true
+				}
+				c.Disown(state)
+			case s == mheap.Live && n <= length && length <= mcache.MaxCachedLarge && c.HasRoomLarge(length):
 				raceFree(p, n)
 				won := mheap.FreeExactly(state, mheap.Live)
 				kept := won && span.Bytes() == length // or it was reallocated meanwhile
@@ -188,7 +198,7 @@ func (h *Heap) takeBack(own *mcache.Cache, e mheap.Entry, p, state, n uintptr, w
 	switch class := e.Class(); {
 	case class == mheap.Guarded:
 		h.freeGuarded(p)
-	case !class.Large():
+	case !class.Large() || mheap.Owned(was):
 		h.caches.Free(own, class, p, state, n, mheap.Owned(was))
 	case !h.keepLarge(e, p, n):
 		h.caches.FreeLarge(e.Span(), n)

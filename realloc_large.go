@@ -15,7 +15,7 @@ const slack = 8
 // reallocLarge is Realloc of a large block to n bytes, which make a large block too.
 func (h *Heap) reallocLarge(b []byte, e mheap.Entry, n uintptr) ([]byte, error) {
 	p, span, state := addressOf(b), e.Span(), e.States()
-	was, won := hold(state)
+	was, won := h.holdLarge(span, p)
 	if !won {
 		panic(misuse("Realloc", DoubleFree, p))
 	}
@@ -43,6 +43,27 @@ func (h *Heap) reallocLarge(b []byte, e mheap.Entry, n uintptr) ([]byte, error) 
 		h.noteSized(p, n, rate, born, false)
 	}
 	return grownTo(p, len(b), n, dirty), nil
+}
+
+// holdLarge is hold for the large block at p. Where another cache owns it, it waits, so that no cache does afterwards.
+func (h *Heap) holdLarge(span *mheap.Span, p uintptr) (was uint8, won bool) {
+	state := span.States()
+	h.disown(state)
+	was, won = hold(state)
+	if won && mheap.Owned(was) {
+		return mheap.Live, mcache.AwaitOwner(mheap.Slot{Addr: p, State: state}, span.Class())
+	}
+	return was, won
+}
+
+// disown makes the large block at the state, if the P's cache owns it, one that no cache owns.
+//
+//go:noinline
+//go:nosplit
+func (h *Heap) disown(state uintptr) {
+	c := h.caches.Visit(mcache.Here())
+	c.Disown(state)
+	h.caches.Done(c)
 }
 
 // resize makes the span, which is large, long enough for n bytes where it lies, and returns how many bytes
@@ -92,9 +113,8 @@ func (h *Heap) carry(b []byte, span *mheap.Span, n uintptr, noted bool) ([]byte,
 // allocToGrow returns a span for n bytes, for what is in another, and tells whether it reads zero. The rate is
 // that with which it is to be sampled, or 0.
 func (h *Heap) allocToGrow(from *mheap.Span, n uintptr) (to *mheap.Span, zero bool, rate uintptr, err error) {
-	if n <= mcache.MaxCachedLarge && from.Class() == mheap.LargeNoscan {
-		p := h.popLarge(n)
-		if p != 0 {
+	if from.Class() == mheap.LargeNoscan {
+		if p := h.popLarge(n); p != 0 {
 			return mheap.SpanOf(p), false, 0, nil
 		}
 	}

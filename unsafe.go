@@ -3,6 +3,7 @@ package spanheap
 import (
 	"unsafe"
 
+	"github.com/spanheap/spanheap/mcache"
 	"github.com/spanheap/spanheap/sizeclass"
 )
 
@@ -32,6 +33,13 @@ func wordsAt(p, n uintptr) []uintptr {
 //go:nosplit
 func smallBytesAt(p uintptr, n int) []byte {
 	return (*[sizeclass.MaxSmall]byte)(pointer(p))[:n:n]
+}
+
+// largeBytesAt is bytesAt for n of up to mcache.MaxCachedLarge, without a call.
+//
+//go:nosplit
+func largeBytesAt(p uintptr, n int) []byte {
+	return (*[mcache.MaxCachedLarge]byte)(pointer(p))[:n:n]
 }
 
 //go:nosplit

@@ -16,6 +16,7 @@ type aside struct {
 	count uintptr
 	room  uintptr // how many more there may be; 0 in a cache that is nobody's
 	bytes uintptr // what was asked for of their blocks
+	large uintptr // the length in bytes of the large objects among them
 	slots [asideSlots]asideSlot
 	of    [256]uint8 // how many there are, by span class
 }
@@ -25,6 +26,15 @@ type asideSlot struct {
 	addr, state uintptr
 	n           uint32
 	class       mheap.SpanClass
+	pages       uint8 // of a large object
+}
+
+// length is how many bytes a large object has; 0 of others.
+func (x *asideSlot) length() uintptr {
+	if !x.class.Large() {
+		return 0
+	}
+	return uintptr(x.pages) << mheap.PageShift
 }
 
 const (
@@ -62,6 +72,14 @@ func (c *Cache) PutAside(class mheap.SpanClass, addr, state, n uintptr) {
 	c.bins[class].freed += n
 }
 
+// putLargeAside is PutAside for a large noscan object of the length in bytes, MaxCachedLarge at most.
+func (c *Cache) putLargeAside(addr, state, length, n uintptr) {
+	a := &c.aside
+	a.slots[a.count%asideSlots].pages = uint8(length >> mheap.PageShift)
+	a.large += length
+	c.PutAside(mheap.LargeNoscan, addr, state, n)
+}
+
 // ripe is how many slots have waited long enough.
 func (a *aside) ripe() uintptr { return a.count - min(a.count, asideWait) }
 
@@ -91,7 +109,7 @@ func (s *Set) settleSome(own, c *Cache, most uintptr) {
 		s.leave(own, c)
 	}
 	if n > 0 {
-		s.centrals[class].Stash(run[:n])
+		s.stash(class, run[:n])
 	}
 }
 
@@ -102,17 +120,21 @@ func (s *Set) settle(c *Cache, most uintptr, run *[maxFill]mheap.Slot) (n int, c
 	settled := uintptr(0)
 	for ; settled < most && !c.homing.full(); settled++ {
 		x := &a.slots[settled]
-		room := c.HasRoom(x.class)
+		room := !x.class.Large() && c.HasRoom(x.class)
 		if !room && n > 0 && (x.class != class || n == len(run)) {
 			break
 		}
 		a.bytes -= uintptr(x.n)
 		a.of[x.class]--
+		length := x.length()
+		a.large -= length
 		switch slot := (mheap.Slot{Addr: x.addr, State: x.state}); {
 		case !mheap.Settle(slot, x.class, c.away):
 			c.bins[x.class].freed -= uintptr(x.n)
 			s.noteDoubleFree(x.addr)
-		case c.affords(x.class) && s.isElsewhere(c, x.addr):
+		case x.class.Large() && c.HasRoomLarge(length):
+			c.PushLarge(x.addr, x.state, length, 0)
+		case !x.class.Large() && c.affords(x.class) && s.isElsewhere(c, x.addr):
 			c.homing.put(slot, x.class)
 		case room:
 			c.put(x.class, slot)
@@ -128,6 +150,26 @@ func (s *Set) settle(c *Cache, most uintptr, run *[maxFill]mheap.Slot) (n int, c
 	return n, class
 }
 
+// stash gives slots of the class, or large objects, which were counted as freed, to who asks next.
+func (s *Set) stash(class mheap.SpanClass, run []mheap.Slot) {
+	if class.Large() {
+		s.giveRun(class, run)
+	} else {
+		s.centrals[class].Stash(run)
+	}
+}
+
+// giveRun gives slots of the class, or large objects, which were counted as freed, back.
+func (s *Set) giveRun(class mheap.SpanClass, run []mheap.Slot) {
+	if !class.Large() {
+		s.centrals[class].Return(run)
+		return
+	}
+	for _, slot := range run {
+		s.FreeLarge(mheap.SpanOf(slot.Addr), 0)
+	}
+}
+
 // flushAside gives all slots that wait in c, the caller's, to their centrals.
 func (s *Set) flushAside(c *Cache) {
 	if c.aside.count > 0 {
@@ -137,7 +179,7 @@ func (s *Set) flushAside(c *Cache) {
 		var run [maxFill]mheap.Slot
 		n, class := s.settle(c, c.aside.count, &run)
 		if n > 0 {
-			s.centrals[class].Return(run[:n])
+			s.giveRun(class, run[:n])
 		}
 		s.giveBack(c.homing.all())
 	}

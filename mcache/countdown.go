@@ -25,7 +25,7 @@ import (
 // pace, one in ticksInPace, it is what it hands out in such a part, but no more than longestInterval.
 const (
 	interval        = 2 << 20
-	longestInterval = 16 << 20
+	longestInterval = 64 << 20
 	ticksInPace     = 16
 )
 

@@ -184,7 +184,7 @@ func TestAPacedRateGivesWayToTheFast(t *testing.T) {
 	require.InEpsilon(t, fast, weigh, 6/math.Sqrt(expected))
 
 	step = time.Millisecond
-	pairs(1000) // it is noticed when 16 MiB are handed out
+	pairs(3000) // it is noticed when 64 MiB are handed out
 	samples, weigh = pairs(slow)
 	expected = slow * -math.Expm1(-float64(n)/rate)
 	require.InDelta(t, expected, samples, 6*math.Sqrt(expected))
@@ -198,7 +198,7 @@ func TestTheFastHaveTheirTicksFurtherApart(t *testing.T) {
 	t.Cleanup(mcache.SetClock(func() time.Duration { return now }))
 	procs(t, 1)
 	r := newRig(t)
-	const n, count = 32 << 10, 50_000
+	const n, count = 32 << 10, 200_000
 	for _, c := range []struct {
 		step     time.Duration // from one block to the next
 		distance int           // bytes
@@ -218,7 +218,8 @@ func TestTheFastHaveTheirTicksFurtherApart(t *testing.T) {
 		pairs() // it is noticed
 		before := r.Ticks()
 		pairs()
-		require.InDelta(t, count*n/c.distance, r.Ticks()-before, float64(count*n/c.distance/20+1), "each %v", c.step)
+		ticks := float64(count) / (float64(c.distance) / n)
+		require.InDelta(t, ticks, r.Ticks()-before, ticks/20+1, "each %v", c.step)
 	}
 }
 

@@ -191,7 +191,7 @@ func (c *Cache) empty() bool {
 			return false
 		}
 	}
-	return c.large.count == 0 && c.aside.count == 0 && c.homing.count == 0
+	return c.large.bytes == 0 && c.aside.count == 0 && c.homing.count == 0
 }
 
 // flush gives back everything that c, which is the caller's, holds.

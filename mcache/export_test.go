@@ -117,3 +117,6 @@ const (
 	BoxSlots    = boxSlots
 	BoxBytes    = boxBytes
 )
+
+// BeginLarge begins a stretch of large objects in the cache, for one of n bytes.
+func (c *Cache) BeginLarge(n uintptr) { c.renew(mheap.LargeNoscan, n, 0, false) }

@@ -4,11 +4,11 @@ import "github.com/spanheap/spanheap/mheap"
 
 // largeSlots is a cache's large noscan objects that were freed lately, one of each number of pages up to
 // MaxCachedLarge, so that a loop over large objects takes neither the page heap's lock nor the operating
-// system's time. The one slot of each one's span is Held.
+// system's time. The one slot of each one's span is Held. A cache owns those that it allocates from there, as it owns
+// small blocks.
 type largeSlots struct {
 	slots [MaxCachedLarge >> mheap.PageShift]mheap.Slot // by the number of pages, less one
-	count uintptr                                       // of them that are there
-	bytes uintptr                                       // theirs
+	bytes uintptr                                       // of those that are there; in a cache that is nobody's, as many as there may be
 }
 
 const (
@@ -24,42 +24,84 @@ const (
 //go:nosplit
 func largePages(n uintptr) uintptr { return (n + mheap.PageSize - 1) >> mheap.PageShift }
 
-// PopLarge takes a large noscan object for n bytes, MaxCachedLarge at most, makes it Live, and returns its
-// address; or 0 when there is none of its number of pages, or the slow path must see the block.
+// of is the place of an object of so many pages.
 //
 //go:nosplit
+func (l *largeSlots) of(npages uintptr) *mheap.Slot {
+	return &l.slots[(npages-1)%uintptr(len(l.slots))]
+}
+
+// count is how many there are; others than the owner may ask.
+func (l *largeSlots) count() (n uintptr) {
+	for i := range l.slots {
+		if load(&l.slots[i].Addr) != 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// NextLarge returns where the large noscan object is that TakeLarge takes for n bytes, MaxCachedLarge at most. Its address
+// is 0 when there is none of its number of pages.
+//
+//go:nosplit
+func (c *Cache) NextLarge(n uintptr) *mheap.Slot { return c.large.of(largePages(n)) }
+
+// TakeLarge takes the next large noscan object, which there is, for n bytes, which Covers covers, and makes it Live.
+//
+//go:nosplit
+func (c *Cache) TakeLarge(next *mheap.Slot, n uintptr) {
+	next.Addr = 0
+	c.large.bytes -= largePages(n) << mheap.PageShift
+	c.bins[mheap.LargeNoscan].meter.take(n)
+	mheap.SetLoneState(next.State, c.live)
+}
+
+// PopLarge takes a large noscan object for n bytes, MaxCachedLarge at most, makes it Live, and returns its
+// address; or 0 when there is none of its number of pages, or the slow path must see the block.
 func (c *Cache) PopLarge(n uintptr) uintptr {
-	npages := largePages(n)
-	s := &c.large.slots[(npages-1)%uintptr(len(c.large.slots))]
-	addr, b := s.Addr, &c.bins[mheap.LargeNoscan]
-	if addr == 0 || !b.meter.covers(n) {
+	next := c.NextLarge(n)
+	p := next.Addr
+	if p == 0 || !c.Covers(mheap.LargeNoscan, n) {
 		return 0
 	}
-	b.meter.take(n)
-	s.Addr = 0
-	c.large.count--
-	c.large.bytes -= npages << mheap.PageShift
-	mheap.SetLoneState(s.State, mheap.Live)
-	return addr
+	c.TakeLarge(next, n)
+	return p
 }
 
 // HasRoomLarge tells whether a large object of the length in bytes, MaxCachedLarge at most, can be pushed.
 //
 //go:nosplit
 func (c *Cache) HasRoomLarge(length uintptr) bool {
-	s := &c.large.slots[(length>>mheap.PageShift-1)%uintptr(len(c.large.slots))]
-	return s.Addr == 0 && c.large.bytes+length <= maxLargeBytes && c != &nobody
+	return c.large.of(length>>mheap.PageShift).Addr == 0 && c.large.bytes+length <= maxLargeBytes
 }
 
-// PushLarge keeps the Held slot of a large noscan object of n bytes; there is room for its length.
+// PushLarge frees the large noscan object of n bytes at addr, which the cache owns, or whose slot is Held: it keeps it; there
+// is room for its length.
 //
 //go:nosplit
 func (c *Cache) PushLarge(addr, state, length, n uintptr) {
-	s := &c.large.slots[(length>>mheap.PageShift-1)%uintptr(len(c.large.slots))]
+	s := c.large.of(length >> mheap.PageShift)
 	s.Addr, s.State = addr, state
-	c.large.count++
 	c.large.bytes += length
 	c.bins[mheap.LargeNoscan].freed += n
+	mheap.SetLoneState(state, mheap.Held)
+}
+
+// Disown makes the large block at the state, if the cache owns it, one that no cache owns: who frees it needs not wait.
+//
+//go:nosplit
+func (c *Cache) Disown(state uintptr) {
+	if c.Owns(mheap.SlotState(state)) {
+		mheap.SetLoneState(state, mheap.Live)
+	}
+}
+
+// AwaitOwner makes the slot of a large block, which the caller made Away, Held. It tells whether it could: if not, the block's
+// own cache had begun to free it before.
+func AwaitOwner(slot mheap.Slot, class mheap.SpanClass) bool {
+	awaitStores()
+	return mheap.Settle(slot, class, mheap.Away)
 }
 
 // AllocLarge returns the span of a large object of n bytes, at a multiple of align bytes, with its slot
@@ -101,6 +143,7 @@ func (s *Set) Sample(n uintptr) (rate uintptr) {
 // a cached object may be there nonetheless: if it would do, its address is returned, else 0. The rate is that of a sample,
 // or 0.
 func (s *Set) chargeLarge(n uintptr, cached bool) (p, rate uintptr) {
+	n = min(n, mostMetered)
 	c := s.Enter(Pin())
 	if c == &nobody {
 		s.Leave(c)
@@ -117,6 +160,9 @@ func (s *Set) chargeLarge(n uintptr, cached bool) (p, rate uintptr) {
 		d = c.renew(mheap.LargeNoscan, n, s.rate.Load(), s.paced.Load())
 		if cached && n <= MaxCachedLarge {
 			p = c.PopLarge(n)
+		}
+		if p != 0 && d.rate != 0 {
+			c.Disown(mheap.SpanOf(p).States()) // who notes a block wants no cache to own it
 		}
 		if p == 0 {
 			c.skip(mheap.LargeNoscan, n)

@@ -1,6 +1,7 @@
 package mcache
 
 import (
+	"math/bits"
 	"runtime"
 	"sync/atomic"
 
@@ -17,8 +18,11 @@ import (
 type meter uint64
 
 const (
-	blockBits  = 25
-	mostBlocks = 1<<blockBits - 1
+	blockBits  = 27
+	mostBlocks = 1<<blockBits - 1 // more than longestInterval and a block have bytes
+
+	// mostMetered bounds what one block takes off a meter, in bytes: 64 GiB, and 2 where words have 32 bits.
+	mostMetered = 1 << (26 + bits.UintSize/32*5)
 )
 
 // price is what a block of n bytes takes off a meter.

@@ -104,14 +104,10 @@ func (r *rig) free(b block) bool {
 		return false
 	}
 	state, _ := e.Slot(b.addr)
-	if b.class.Large() {
-		if !mheap.FreeExactly(state, mheap.Live) {
-			return false
-		}
-		r.freeLarge(mheap.SpanOf(b.addr), b.n)
-		return true
-	}
 	c := r.Enter(mcache.Pin())
+	if b.class.Large() {
+		return r.freeLarge(c, b, state)
+	}
 	if s := mheap.SlotState(state); c.Owns(s) {
 		if c.HasRoom(b.class) {
 			c.Push(b.class, b.addr, state, b.n)
@@ -131,18 +127,31 @@ func (r *rig) free(b block) bool {
 	return true
 }
 
-func (r *rig) freeLarge(span *mheap.Span, n uintptr) {
-	kept := false
-	if span.Class() == mheap.LargeNoscan && span.Bytes() <= mcache.MaxCachedLarge {
-		c := r.Enter(mcache.Pin())
-		if kept = c.HasRoomLarge(span.Bytes()); kept {
-			c.PushLarge(span.Base(), span.States(), span.Bytes(), n)
-		}
+// freeLarge is free of a large block by c, which it leaves.
+func (r *rig) freeLarge(c *mcache.Cache, b block, state uintptr) bool {
+	span := mheap.SpanOf(b.addr)
+	length := span.Bytes()
+	room := b.class == mheap.LargeNoscan && length <= mcache.MaxCachedLarge && c.HasRoomLarge(length)
+	if room && c.Owns(mheap.SlotState(state)) {
+		c.PushLarge(b.addr, state, length, b.n)
 		r.Leave(c)
+		return true
 	}
-	if !kept {
-		r.FreeLarge(span, n)
+	c.Disown(state) // or there is no room
+	won := mheap.SlotState(state) == mheap.Live && mheap.FreeExactly(state, mheap.Live)
+	if won && room {
+		c.PushLarge(b.addr, state, length, b.n)
 	}
+	r.Leave(c)
+	switch {
+	case won && !room:
+		r.FreeLarge(span, b.n)
+	case !won && (!mheap.Owned(mheap.SlotState(state)) || !mheap.FreeSlot(state, mheap.Away)):
+		return false
+	case !won:
+		r.Free(nil, b.class, b.addr, state, b.n, true)
+	}
+	return true
 }
 
 // allocLeased and freeLeased are alloc and free of a leased cache's owner, by the slow paths.

@@ -57,7 +57,10 @@ var nobody Cache
 // Nobody returns the cache of owners that have none: it has no slots and owns no blocks, and is only looked at.
 func Nobody() *Cache { return &nobody }
 
-func init() { nobody.init() }
+func init() {
+	nobody.init()
+	nobody.large.bytes = maxLargeBytes
+}
 
 // Init makes s the caches over a page heap. It is called once, before any other method.
 func (s *Set) Init(heap *mheap.Heap) {

@@ -148,12 +148,15 @@ func (s *Set) Free(own *Cache, class mheap.SpanClass, addr, state, n uintptr, wa
 			}
 		case waits && !c.HasRoomAside():
 			s.makeRoomAside(own, c)
-		case !c.HasRoom(class) && !tried:
+		case !c.HasRoom(class) && !class.Large() && !tried:
 			tried = true
 			s.makeRoom(own, c, class)
 		case waits:
 			passed := mheap.PassSlot(mheap.Slot{Addr: addr, State: state}, class, c.away)
-			if passed {
+			switch {
+			case passed && class.Large():
+				c.putLargeAside(addr, state, mheap.SpanOf(addr).Bytes(), n)
+			case passed:
 				c.PutAside(class, addr, state, n)
 			}
 			s.leave(own, c)
@@ -240,5 +243,5 @@ func (s *Set) freeDirect(class mheap.SpanClass, addr, state, n uintptr, waits bo
 		}
 	}
 	s.direct[class].requested.Add(-n)
-	s.centrals[class].Return([]mheap.Slot{{Addr: addr, State: state}})
+	s.giveRun(class, []mheap.Slot{{Addr: addr, State: state}})
 }

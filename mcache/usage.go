@@ -76,8 +76,8 @@ func (s *Set) LargeUsage() (u LargeUsage) {
 	s.each(func(c *Cache) {
 		asked, blocks := c.counts(mheap.LargeNoscan)
 		requested, mallocs = requested+asked, mallocs+blocks
-		u.CachedSpans += uint64(load(&c.large.count))
-		u.CachedBytes += uint64(load(&c.large.bytes))
+		u.CachedSpans += uint64(c.large.count() + c.waiting(mheap.LargeNoscan))
+		u.CachedBytes += uint64(load(&c.large.bytes) + load(&c.aside.large))
 	})
 	u.CachedSpans = min(u.CachedSpans, u.Spans)
 	u.CachedBytes = min(u.CachedBytes, u.Bytes)

@@ -21,7 +21,8 @@ import "sync/atomic"
 // the same moment: the store of the one comes after the look and after the other's swap. Then both go on, and the own
 // cache has the slot. The other leaves his aside, Away, until any store that was on its way has long arrived; when
 // he settles it and finds another state than the one he gave it, it is the block that two freed. Blocks that no cache owns,
-// large ones among them, are Live with the owner 0 or Noted, and only ever freed by a compare-and-swap.
+// large ones among them that come from the page heap, are Live with the owner 0 or Noted, and only ever freed by a
+// compare-and-swap. A cache may make its own block one that it does not own.
 //
 // So an allocation and a free by the same cache take no atomic read-modify-write, a free by another takes one, and a
 // second free is seen wherever the slot then lies.
@@ -68,11 +69,11 @@ func SlotState(p uintptr) uint8 { return *byteAt(p) }
 //go:nosplit
 func SetSlotState(p uintptr, state uint8) { *byteAt(p) = state }
 
-// SetLoneState is SetSlotState for the one slot of a large object. It writes a whole word, which FreeExactly then loads
-// without waiting for a byte to be stored.
+// SetLoneState is SetSlotState for the one slot of a large object. It writes the whole word that the state begins, which
+// FreeExactly then loads without waiting for a byte to be stored.
 //
 //go:nosplit
-func SetLoneState(p uintptr, state uint8) { *stateWordAt(p) = uint32(state) << byteShift(p) }
+func SetLoneState(p uintptr, state uint8) { *stateWordAt(p) = uint32(state) << wordFirst }
 
 // FreeSlot makes the state at p away, one that is Away, if it is Live. It tells whether it did: of all who free one
 // block by FreeSlot one does.
