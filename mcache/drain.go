@@ -36,7 +36,8 @@ func (s *Set) tick() {
 // used is noted, so that it is seen what was not used since. Above the soft limit free pages go back to the operating
 // system as well. own is the caller's own cache, or nil for its P's.
 func (s *Set) watch(own *Cache, need uintptr) {
-	committed, swept := s.heap.Committed(), s.swept.Load()
+	swept := s.swept.Load()
+	committed := s.heap.Committed() // after it, so that it is no less
 	share, above := swept, s.heap.Budget().AboveSoft(uint64(need))
 	if above > 0 {
 		share = min(share, s.heap.Budget().Backed())

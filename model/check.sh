@@ -36,6 +36,8 @@ holds slot -DS=1 -DCALLS=4 -DNOTES -DNUMBERED=1
 holds slot -DCALLS=4 -DNOTES
 holds slot -DS=1 -DCALLS=7
 holds slot -DS=1 -DP=3 -DCALLS=4
+holds slot -DS=1 -DCALLS=5 -DLARGE
+holds slot -DCALLS=4 -DLARGE
 holds seize -DCLOSERS=0
 holds seize -DCHANGERS=0
 holds seize -DCHANGERS=0 -DCLOSERS=0 -DDRAINERS=2
@@ -48,6 +50,7 @@ breaks slot -DCALLS=4 -DNO_LOOK_AT_SETTLE
 breaks slot -DS=1 -DCALLS=6 -DNO_LOOK_AT_ENTRY
 breaks slot -DS=1 -DCALLS=6 -DUNTAGGED
 breaks slot -DS=1 -DCALLS=6 -DASIDE_TWICE
+breaks slot -DS=1 -DCALLS=5 -DDISOWN_OTHERS
 breaks slot -DCALLS=4 -DRETURN_UNLOCKED
 breaks slot -DCALLS=4 -DEND_HELD
 breaks slot -DCALLS=3 -DNOTES -DNOTE_BY_STORE

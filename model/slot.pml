@@ -522,12 +522,33 @@ inline Settle() {
 	fi
 }
 
+/* Disown makes the cache's own block, for which it has no room, or whose size is to change, nobody's, and frees it. If
+   another's swap came in between, the block is live all the same. */
+inline Disown(x) {
+	atomic {
+		if
+		:: owner[x] == CALLER -> assert(inUse && class == seen)
+		:: else -> assert(owner[x] == AWAY); debt[x]++
+		fi;
+		state[x] = Live; owner[x] = CALLER;
+		stored(x);
+		was = Live
+	}
+	FreeExactly(x)
+}
+
 inline Free() {
 	any(x);
 	look(x);
 	if
 	:: !good -> atomic { looking-- }
 	:: good && mine -> Push(x)
+#ifdef LARGE
+	:: good && mine -> Disown(x)
+#endif
+#ifdef DISOWN_OTHERS
+	:: good && !mine && was == 0 -> Disown(x)
+#endif
 	:: good && !mine && was < Noted -> FreeSlot(x)
 	:: good && !mine && was != 0 -> FreeExactly(x)
 	fi
