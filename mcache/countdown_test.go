@@ -198,7 +198,7 @@ func TestTheFastHaveTheirTicksFurtherApart(t *testing.T) {
 	t.Cleanup(mcache.SetClock(func() time.Duration { return now }))
 	procs(t, 1)
 	r := newRig(t)
-	const n, count = 32 << 10, 200_000
+	const n, count = 32 << 10, 100_000
 	for _, c := range []struct {
 		step     time.Duration // from one block to the next
 		distance int           // bytes
@@ -231,7 +231,7 @@ func TestACoarseClockPacesTheSame(t *testing.T) {
 	procs(t, 1)
 	r := newRig(t)
 	r.SetSampleRate(512<<10, true)
-	const n, step, count = 32 << 10, 20, 4_000_000
+	const n, step, count = 32 << 10, 80, 1_000_000
 	samples := 0
 	for i := range 2 * count {
 		now += step
