@@ -125,7 +125,10 @@ func (l *Local) allocBytes(n int, zero bool) ([]byte, error) {
 		return nil, localClosed{}
 	}
 	if c == mcache.Nobody() || n <= 0 || n > sizeclass.MaxSmall || h.checks != nil {
-		return h.allocBytes(n, zero)
+		if zero {
+			return h.Alloc(n)
+		}
+		return h.AllocUninit(n)
 	}
 	size := uintptr(n)
 	p, err := h.obtain(c, size, func() (p, rate uintptr, err error) {

@@ -251,3 +251,22 @@ func TestALocalOfAClosedHeap(t *testing.T) {
 	require.NoError(t, theirs.Close())
 	closeEmpty(t, other)
 }
+
+// A Local takes large blocks from where its P keeps those that were freed.
+func TestALocalTakesTheLargeBlocksOfItsP(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	profileRate(t, 0)
+	h := newHeap(t)
+	l := h.Local()
+	h.Free(must(h.Alloc(1 << 20))) // pages that it could have instead
+	kept := func() uint64 { return h.Stats().CachedSlots }
+	for _, take := range []func(int) ([]byte, error){l.AllocUninit, l.Alloc} {
+		l.Free(must(l.AllocUninit(100 << 10)))
+		require.GreaterOrEqual(t, kept(), uint64(100<<10))
+		b := must(take(100 << 10))
+		require.Less(t, kept(), uint64(100<<10))
+		l.Free(b)
+	}
+	require.NoError(t, l.Close())
+	closeEmpty(t, h)
+}
