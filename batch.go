@@ -19,8 +19,12 @@ const runLength = 64
 // valid. So do those in dst if it panics, as it may at a DebugLevel, or like AllocUninit: pass a cleared dst to tell which
 // these are. See AllocUninit.
 func (h *Heap) AllocBatch(n int, dst [][]byte) (int, error) {
+	if n < 0 {
+		_, err := h.AllocUninit(n) // of no block in particular
+		return 0, err
+	}
 	made := 0
-	for made < len(dst) || n < 0 { // of which AllocUninit tells
+	for made < len(dst) {
 		if uintptr(n)-1 < sizeclass.MaxSmall {
 			class := mheap.SmallNoscan(uintptr(n))
 			c := h.caches.Enter(mcache.Pin())

@@ -52,7 +52,7 @@
 //  5. No span has room, and not much of the class is free elsewhere: the mheap takes the smaller best fit of its two trees,
 //     joins neighbours when nothing fits, grows by an arena when that fails too. Memory is committed when it is first used.
 //
-// Each cache counts the bytes down to the next block that the heap profile samples; that one takes the
+// Each cache counts, by class, the bytes down to the next block that the heap profile samples; that one takes the
 // slow path, gets a note with its stack, and a state that only the slow free accepts. A few of those are guarded:
 // they lie between inaccessible pages of the heap's one span for it, as their own pages are when they are freed.
 // In a heap at a debug level all blocks take that way, and none is guarded.

@@ -26,8 +26,8 @@ const maxProfileRate = min(1<<40, math.MaxInt)
 // A heap that guards blocks samples more often if it must: see Options.Guard.
 // Unlike runtime.MemProfileRate, which it is modelled on, the rate may change at any time, from any
 // goroutine: every block counts by the rate that it was sampled with. Heaps sample with the new rate at
-// once, but that a Local may allocate another 2 MiB before it does, or 16 where it allocates gigabytes a millisecond. Blocks that live already stay what they
-// are.
+// once, but that a Local may allocate another 2 MiB of some sizes before it does, or 64 where it allocates gigabytes a
+// millisecond. Blocks that live already stay what they are.
 func SetProfileRate(bytes int) (before int) {
 	registry.mu.Lock()
 	defer registry.mu.Unlock()

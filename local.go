@@ -12,7 +12,7 @@ import (
 // methods need not ask on which P the goroutine runs. The blocks are ordinary blocks of the heap: anyone may free
 // them, by any way, and a Local frees any block of its heap.
 //
-// A Local must not be used by two goroutines at once: both might get the same block, or a call never return. Builds with
+// A Local comes from Heap.Local; its zero value is none. It must not be used by two goroutines at once: both might get the same block, or a call never return. Builds with
 // the race detector report it when it is, those with the tag spanheap_debug mostly.
 //
 // What a Local holds, as much as a P may, Release cannot collect, but for what others sent it; Close gives it back, the

@@ -126,14 +126,12 @@ func (s *Set) settle(c *Cache, most uintptr, run *[maxFill]mheap.Slot) (n int, c
 		}
 		a.bytes -= uintptr(x.n)
 		a.of[x.class]--
-		length := x.length()
-		a.large -= length
+		a.large -= x.length()
 		switch slot := (mheap.Slot{Addr: x.addr, State: x.state}); {
 		case !mheap.Settle(slot, x.class, c.away):
 			c.bins[x.class].freed -= uintptr(x.n)
 			s.noteDoubleFree(x.addr)
-		case x.class.Large() && c.HasRoomLarge(length):
-			c.PushLarge(x.addr, x.state, length, 0)
+		case x.class.Large() && c.keep(slot):
 		case !x.class.Large() && c.affords(x.class) && s.isElsewhere(c, x.addr):
 			c.homing.put(slot, x.class)
 		case room:
@@ -148,6 +146,16 @@ func (s *Set) settle(c *Cache, most uintptr, run *[maxFill]mheap.Slot) (n int, c
 		a.room = asideSlots - a.count
 	}
 	return n, class
+}
+
+// keep keeps the Held slot of a large object, which was counted as freed, if there is room, and tells whether there was.
+func (c *Cache) keep(slot mheap.Slot) bool {
+	length := mheap.SpanOf(slot.Addr).Bytes() // and not as noted, should it be the next block there that two freed
+	room := length <= MaxCachedLarge && c.HasRoomLarge(length)
+	if room {
+		c.PushLarge(slot.Addr, slot.State, length, 0)
+	}
+	return room
 }
 
 // stash gives slots of the class, or large objects, which were counted as freed, to who asks next.

@@ -136,7 +136,7 @@ func Chosen(n, rate uintptr) bool { return gap(rate) < n }
 
 // SetSampleRate makes rate the mean number of bytes from one sampled block to the next: 0 samples none,
 // 1 every block. Owners go on meanwhile. What they allocate after it is sampled with the new rate, but
-// that a leased cache, which nobody but its owner may touch, can hand out a stretch first.
+// that a leased cache, which nobody but its owner may touch, can hand out a stretch of each class first.
 // A paced rate gives way to owners that allocate fast.
 func (s *Set) SetSampleRate(rate uintptr, paced bool) {
 	s.mu.Lock()

@@ -155,6 +155,20 @@ func TestLeasedCachesLearnTheRate(t *testing.T) {
 	r.requireEmpty()
 }
 
+// So does one that was nobody's when the rate changed, at once.
+func TestACacheThatIsLeasedAnewKnowsTheRate(t *testing.T) {
+	r := newRig(t)
+	own := r.leased()
+	r.freeLeased(own, r.by(own, 1024))
+	r.Return(own)
+	r.SetSampleRate(1, false)
+	require.Same(t, own, r.leased())
+	require.Zero(t, own.Pop(noscan(1024), 1024))
+	_, rate, err := r.Alloc(own, noscan(1024), 1024)
+	require.NoError(t, err)
+	require.EqualValues(t, 1, rate)
+}
+
 // A paced rate takes no more samples than one in a pace from who allocates fast, and as many as any other from who does
 // not, soon after he was fast. What the samples weigh is true of both.
 func TestAPacedRateGivesWayToTheFast(t *testing.T) {

@@ -31,23 +31,15 @@ func (s *Set) tick() {
 	}
 }
 
-// watch looks for what lies idle in caches and centrals when the heap has taken more memory, or is about to take need bytes:
-// what lies there might do instead. The larger the heap, the more it takes between two looks. Half way to a look what has been
-// used is noted, so that it is seen what was not used since. Above the soft limit free pages go back to the operating
-// system as well. own is the caller's own cache, or nil for its P's.
-func (s *Set) watch(own *Cache, need uintptr) {
-	swept := s.swept.Load()
-	committed := s.heap.Committed() // after it, so that it is no less
-	share, above := swept, s.heap.Budget().AboveSoft(uint64(need))
-	if above > 0 {
-		share = min(share, s.heap.Budget().Backed())
-	}
-	step := max(leastGrowth, share/growthShare)
-	grown := committed + uint64(need) - swept
-	if grown >= step/2 && s.noted.Swap(swept) != swept {
-		s.note(own)
-	}
-	if grown < step || !s.swept.CompareAndSwap(swept, committed) {
+// watch looks for what lies idle in caches and centrals when the heap has taken more memory: what lies there might have done
+// instead. The larger the heap, the more it takes between two looks. Half way to a look what has been used is noted, so that
+// it is seen what was not used since; where the heap takes so much at once, that is all. Above the soft limit free pages go
+// back to the operating system as well. own is the caller's own cache, or nil for its P's.
+func (s *Set) watch(own *Cache) {
+	swept, step := s.step(0)
+	committed := s.heap.Committed() // not before swept, so that it is no less
+	s.noteHalfWay(own, swept, step, committed)
+	if committed-swept < step || !s.swept.CompareAndSwap(swept, committed) {
 		return
 	}
 	s.sweep()
@@ -55,17 +47,43 @@ func (s *Set) watch(own *Cache, need uintptr) {
 	for i := range s.centrals {
 		s.centrals[i].Drain()
 	}
-	s.heap.Release(uintptr(above))
+	s.heap.Release(uintptr(s.heap.Budget().AboveSoft(0)))
 }
 
-const (
-	leastGrowth = 64 << 10
-	growthShare = 256
-	keptShare   = 4
-)
+// watchFor is watch before a large object of n bytes is made, where the heap must take memory for it: what the caller's P and
+// the centrals have might do instead. It leaves other Ps alone, which the look afterwards does not.
+func (s *Set) watchFor(n uintptr) {
+	if s.heap.Fits(largePages(n)) {
+		return
+	}
+	swept, step := s.step(n)
+	committed := s.heap.Committed() + uint64(n)
+	s.noteHalfWay(nil, swept, step, committed)
+	if committed-swept < step {
+		return
+	}
+	s.trim(nil)
+	for i := range s.centrals {
+		s.centrals[i].Drain()
+	}
+	s.heap.Release(uintptr(s.heap.Budget().AboveSoft(uint64(n))))
+}
 
-// note has trim see what the caller's cache has not used since now.
-func (s *Set) note(own *Cache) {
+// step returns what the heap had committed at the last look, and how much more it has at the next one, if it takes n bytes.
+func (s *Set) step(n uintptr) (swept, step uint64) {
+	swept = s.swept.Load()
+	share := swept
+	if s.heap.Budget().AboveSoft(uint64(n)) > 0 {
+		share = min(share, s.heap.Budget().Backed())
+	}
+	return swept, max(leastGrowth, share/growthShare)
+}
+
+// noteHalfWay has trim see what the caller's cache has not used since now, once on the way from a look to the next.
+func (s *Set) noteHalfWay(own *Cache, swept, step, committed uint64) {
+	if committed-swept < step/2 || s.noted.Swap(swept) == swept {
+		return
+	}
 	c := s.enter(own)
 	if c != &nobody {
 		for class := range c.trimmed {
@@ -75,6 +93,12 @@ func (s *Set) note(own *Cache) {
 	}
 	s.leave(own, c)
 }
+
+const (
+	leastGrowth = 64 << 10
+	growthShare = 256
+	keptShare   = 4
+)
 
 // trim gives back large objects that lie idle, and what the magazines of the caller's cache have too much of: of classes
 // that it has not allocated from since they were noted, all; of those whose magazine never ran empty meanwhile, all

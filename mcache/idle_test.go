@@ -134,10 +134,10 @@ func TestAHeapThatGrowsTakesLargeObjectsThatLieIdle(t *testing.T) {
 func TestALargeObjectIsMadeOfWhatLaysIdle(t *testing.T) {
 	procs(t, 1)
 	r := newRig(t)
-	const n = 2 << 20
+	const n = 3 << 20
 	class := noscan(8192)
 	live := r.grow(func() {})
-	r.mustFree(r.mustAlloc(mheap.LargeNoscan, 3<<20))
+	r.mustFree(r.mustAlloc(mheap.LargeNoscan, 4<<20))
 	var idle []block
 	for r.heap.Fits(n >> mheap.PageShift) {
 		idle = append(idle, r.mustAlloc(class, 8192))

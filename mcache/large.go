@@ -93,7 +93,7 @@ func (c *Cache) PushLarge(addr, state, length, n uintptr) {
 //go:nosplit
 func (c *Cache) Disown(state uintptr) {
 	if c.Owns(mheap.SlotState(state)) {
-		mheap.SetLoneState(state, mheap.Live)
+		mheap.SetSlotState(state, mheap.Live) // a byte, should the block have ended meanwhile
 	}
 }
 
@@ -143,7 +143,9 @@ func (s *Set) Sample(n uintptr) (rate uintptr) {
 // a cached object may be there nonetheless: if it would do, its address is returned, else 0. The rate is that of a sample,
 // or 0.
 func (s *Set) chargeLarge(n uintptr, cached bool) (p, rate uintptr) {
-	n = min(n, mostMetered)
+	if n > mostMetered {
+		return 0, s.chance(n)
+	}
 	c := s.Enter(Pin())
 	if c == &nobody {
 		s.Leave(c)
@@ -175,18 +177,12 @@ func (s *Set) chargeLarge(n uintptr, cached bool) (p, rate uintptr) {
 	return p, d.rate
 }
 
-// watchFor is watch for a large object of n bytes that is to be made, if the heap must take memory for it.
-func (s *Set) watchFor(n uintptr) {
-	if !s.heap.Fits(largePages(n)) {
-		s.watch(nil, n)
-	}
-}
-
 // countLarge counts the object of n bytes that was made of the span, and makes it Live.
 func (s *Set) countLarge(span *mheap.Span, n uintptr) {
 	s.direct[span.Class()].requested.Add(n)
 	s.direct[span.Class()].allocs.Add(1)
 	mheap.SetLoneState(span.States(), mheap.Live)
+	s.watch(nil)
 }
 
 // FreeLarge takes back the span of a large object of n bytes, whose slot is Held: the way when there is no

@@ -13,6 +13,9 @@ func (s *Set) Lease() (*Cache, error) {
 	if last := len(s.unused) - 1; last >= 0 {
 		c := s.unused[last]
 		s.unused = s.unused[:last]
+		if rate := s.rate.Load(); c.pacing.rate != rate {
+			c.learn(rate)
+		}
 		return c, nil
 	}
 	c, err := s.newCache(s.owning.nextLeased(s.owners()))

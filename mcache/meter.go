@@ -19,10 +19,11 @@ type meter uint64
 
 const (
 	blockBits  = 27
-	mostBlocks = 1<<blockBits - 1 // more than longestInterval and a block have bytes
+	mostBlocks = 1<<blockBits - 1
 
-	// mostMetered bounds what one block takes off a meter, in bytes: 64 GiB, and 2 where words have 32 bits.
+	// mostMetered is the largest block that a meter takes, in bytes: 64 GiB, and 2 where words have 32 bits.
 	mostMetered = 1 << (26 + bits.UintSize/32*5)
+	_           = uint(mostBlocks - longestInterval - MaxCachedLarge)
 )
 
 // price is what a block of n bytes takes off a meter.

@@ -101,7 +101,7 @@ const maxSupply = maxFill
 // supply exchanges the span, which is used up, for some slots or one with room, and leaves them with the
 // caller's cache. What lies idle is looked for before: afterwards it would be what the caller has come for.
 func (s *Set) supply(own, c *Cache, class mheap.SpanClass, span *mheap.Span, want uintptr, t mcentral.Taker) error {
-	s.watch(own, 0)
+	s.watch(own)
 	var slots [maxSupply]mheap.Slot
 	n, span, err := s.centrals[class].Refill(span, slots[:min(want, maxSupply)], t)
 	if err != nil {

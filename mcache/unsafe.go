@@ -14,7 +14,6 @@ const (
 	slotSize  = unsafe.Sizeof(mheap.Slot{})
 	cacheSize = unsafe.Sizeof(Cache{})
 	boxSize   = unsafe.Sizeof(box{})
-	wordSize  = unsafe.Sizeof(uintptr(0))
 )
 
 // pointer turns an address into a pointer. The race detector's pointer check, which wants to see what

@@ -10,8 +10,8 @@ import "sync/atomic"
 //	        to or from one, has it
 //	Away    freed by another cache than its own,   that cache, which has waited: store Held
 //	        whose number it has, or by none
-//	Live    a caller has it; the lower bits are    its own cache: store Held. Others: compare-and-swap to Away
-//	        the cache's that allocated it, its own
+//	Live    a caller has it; the lower bits are    its own cache: store Held, or Live of no cache.
+//	        the cache's that allocated it, its own Others: compare-and-swap to Away
 //	Noted   a caller has it, and the heap keeps    whoever frees it: a compare-and-swap to Held
 //	        a note of the block
 //

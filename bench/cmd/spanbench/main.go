@@ -30,6 +30,10 @@ func main() {
 	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
+	case errors.Is(err, context.Canceled):
+		fmt.Fprintln(os.Stderr, "spanbench: interrupted; nothing was written")
+		stop()
+		os.Exit(1)
 	case err != nil:
 		fmt.Fprintf(os.Stderr, "spanbench: %v\n", err)
 		stop()
@@ -49,6 +53,9 @@ func run(ctx context.Context, args []string, out, errs io.Writer) error {
 	}
 	module, err := moduleDir(ctx)
 	if err != nil {
+		return err
+	}
+	if err := o.requireWorker(ctx); err != nil {
 		return err
 	}
 	scratch, err := os.MkdirTemp("", "spanbench")

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -105,6 +107,9 @@ func parse(args []string, errs io.Writer) (*options, error) {
 		if _, err := os.Stat(filepath.Dir(o.benchfmt)); err != nil {
 			return nil, fmt.Errorf("-benchfmt: %w", err)
 		}
+		if info, err := os.Stat(o.benchfmt); err == nil && info.IsDir() {
+			return nil, fmt.Errorf("-benchfmt %s: it is a folder", o.benchfmt)
+		}
 	}
 	if *tags != "" {
 		o.tags = strings.Split(*tags, ",")
@@ -120,8 +125,10 @@ func parse(args []string, errs io.Writer) (*options, error) {
 		o.set(fullPlan, 5, 100*time.Millisecond, 19*time.Minute, 20_000_000, 1_000_000, 20*time.Second)
 		o.keep = o.out == "" && o.run == nil && o.impl == nil
 	}
-	if o.limit < 0 || o.wait < 0 {
-		return nil, fmt.Errorf("-limit %v, -wait %v: no time is negative", o.limit, o.wait)
+	for name, d := range map[string]time.Duration{"limit": o.limit, "wait": o.wait} {
+		if d < 0 {
+			return nil, fmt.Errorf("-%s %v: no time is negative", name, d)
+		}
 	}
 	return o, nil
 }
@@ -203,4 +210,16 @@ func (o *options) traceFiles(module string) ([]suite.TraceFile, error) {
 		return suite.FindTraces(o.traces)
 	}
 	return suite.SmallTraces(filepath.Join(module, smallTraces)), nil
+}
+
+// requireWorker returns an error if the baseline is no worker.
+func (o *options) requireWorker(ctx context.Context) error {
+	if o.baseline == "" {
+		return nil
+	}
+	out, err := exec.CommandContext(ctx, o.baseline, "numbers").Output()
+	if err != nil || !strings.HasPrefix(string(out), "numbers=") {
+		return fmt.Errorf("-baseline %s: it is no build of ./cmd/worker", o.baseline)
+	}
+	return nil
 }
