@@ -1,6 +1,10 @@
 package mcache
 
-import "github.com/spanheap/spanheap/mheap"
+import (
+	"sync/atomic"
+
+	"github.com/spanheap/spanheap/mheap"
+)
 
 // Caches that nobody uses, as the scavenger finds them: an idle owner's cache is emptied while others
 // work, and where all are idle the caches are parked. The owner of a parked cache finds nobody, comes by
@@ -23,8 +27,8 @@ func (s *Set) Activity() (sum uintptr) {
 
 // activity changes with every block of the class that the cache's owner allocates or frees.
 func (c *Cache) activity(class mheap.SpanClass) uintptr {
-	requested, blocks := c.counts(class)
-	return requested + 3*blocks
+	b := &c.bins[class]
+	return uintptr(atomic.LoadUint64((*uint64)(&b.meter))) + 3*load(&b.freed)
 }
 
 func (d *directCounts) activity() uintptr { return d.requested.Load() + 3*d.allocs.Load() }

@@ -104,7 +104,8 @@ func (s *Set) drop(home uint8, slots []homingSlot) (n int, rests bool) {
 		b.bytes += x.class.Layout().Bytes
 	}
 	m.count.Store(int32(before + n))
-	return n, n == 0 && m.seen.rests(m.cache, clock())
+	now := clock()
+	return n, n == 0 && m.seen.mayRest(now) && m.seen.rests(m.cache, now)
 }
 
 // makeBox makes a box for m, whose lock the caller holds, and tells whether there was memory.
@@ -175,6 +176,9 @@ type seen struct {
 // restsAfter is how long a cache does nothing until others may have what was its own: mostly longer than the system keeps
 // a P that has work from its processor.
 const restsAfter = 5 * time.Millisecond
+
+// mayRest tells whether it is worth the look that rests takes: not sooner than so long after one that found work.
+func (s *seen) mayRest(now time.Duration) bool { return s.look == 0 || now-s.at >= restsAfter }
 
 // rests looks at the cache, and tells whether it has done nothing for so long.
 func (s *seen) rests(c *Cache, now time.Duration) bool {
