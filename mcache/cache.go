@@ -41,7 +41,7 @@ type Cache struct {
 	ledgers       [mheap.NumSpanClasses]ledger
 	ledgerChanges uintptr // odd while one of them changes
 
-	trimmed [mheap.NumSpanClasses]uintptr // the blocks allocated when trim last looked
+	trimmed [mheap.NumSpanClasses]uintptr // the blocks allocated when they were last noted, by trim or half way to it
 	dry     [mheap.NumSpanClasses]bool    // whose magazine was found empty since
 }
 
