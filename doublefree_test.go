@@ -66,7 +66,7 @@ func TestOvertakenFreeChangesNothing(t *testing.T) {
 }
 
 // A large block that its own P did not free waits as small ones do, until a store of the own P would have arrived.
-func TestALargeBlockFreedElsewhereWaits(t *testing.T) {
+func TestABigBlockThatAnotherPGivesBackWaits(t *testing.T) {
 	if runtime.NumCPU() == 1 {
 		t.Log("two goroutines do not run at once")
 		return

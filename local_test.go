@@ -253,7 +253,7 @@ func TestALocalOfAClosedHeap(t *testing.T) {
 }
 
 // A Local takes large blocks from where its P keeps those that were freed.
-func TestALocalTakesTheLargeBlocksOfItsP(t *testing.T) {
+func TestALocalTakesWhatItsPKeeps(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	profileRate(t, 0)
 	h := newHeap(t)
