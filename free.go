@@ -112,49 +112,31 @@ func (h *Heap) freeSized(op string, class mheap.SpanClass, p, n uintptr) bool {
 	return false
 }
 
-// freeLarge gives back the large block of n bytes at p if it is one, live, and of a length that the P's
-// cache has room for; it tells whether it did.
+// freeLarge gives back the large block of n bytes at p if the P's cache owns it, and has room for it; it tells whether it
+// did. For want of room no cache owns the block any more.
 //
 //go:noinline
 //go:nosplit
-func (h *Heap) freeLarge(p, n uintptr) bool {
+func (h *Heap) freeLarge(p, n uintptr) (freed bool) {
 	if n-sizeclass.MaxSmall-1 >= mcache.MaxCachedLarge-sizeclass.MaxSmall {
 		return false
 	}
 	c := h.caches.Visit(mcache.Here())
 	if found := h.key.Find(p); found.Own(p) {
 		if e := found.Arena().Entry(p); e.Class() == mheap.LargeNoscan && e.Offset(p) == 0 {
-			span, state := e.Span(), e.States()
-			length := span.Bytes()
-			switch s := mheap.SlotState(state); {
-			case c.Owns(s):
-				if n <= length && c.HasRoomLarge(length) {
+			if state := e.States(); c.Owns(mheap.SlotState(state)) {
+				length := e.Span().Bytes()
+				if freed = n <= length && c.HasRoomLarge(length); freed {
 					raceFree(p, n)
 					c.PushLarge(p, state, length, n)
-					h.caches.Done(c)
-					return true
+				} else {
+					c.Disown(state)
 				}
-				c.Disown(state)
-			case s == mheap.Live && n <= length && length <= mcache.MaxCachedLarge && c.HasRoomLarge(length):
-				raceFree(p, n)
-				won := mheap.FreeExactly(state, mheap.Live)
-				kept := won && span.Bytes() == length // or it was reallocated meanwhile
-				if kept {
-					c.PushLarge(p, state, length, n)
-				}
-				h.caches.Done(c)
-				if won && !kept {
-					h.caches.FreeLarge(span, min(n, span.Bytes()))
-				}
-				if !won {
-					panic(misuse("Free", DoubleFree, p))
-				}
-				return true
 			}
 		}
 	}
 	h.caches.Done(c)
-	return false
+	return freed
 }
 
 // Free gives back a block of any heap: the block knows its heap. See Heap.Free.
