@@ -28,7 +28,7 @@ func (s *Set) Activity() (sum uintptr) {
 // activity changes with every block of the class that the cache's owner allocates or frees.
 func (c *Cache) activity(class mheap.SpanClass) uintptr {
 	b := &c.bins[class]
-	return uintptr(atomic.LoadUint64((*uint64)(&b.meter))) + 3*load(&b.freed)
+	return uintptr(atomic.LoadUint64((*uint64)(&b.meter))) + 3*load(&b.freed) + 5*load(&c.ledgers[class].granted)
 }
 
 func (d *directCounts) activity() uintptr { return d.requested.Load() + 3*d.allocs.Load() }

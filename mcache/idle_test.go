@@ -156,6 +156,27 @@ func TestALargeObjectIsMadeOfWhatLaysIdle(t *testing.T) {
 	r.requireEmpty()
 }
 
+// Whatever the rate of samples, each block that is allocated or freed is seen.
+func TestEveryBlockIsActivity(t *testing.T) {
+	procs(t, 1)
+	for _, rate := range []uintptr{0, 1, 100} {
+		r := newRig(t)
+		r.SetSampleRate(rate, false)
+		seen := map[uintptr]bool{}
+		var live []block
+		for range 300 {
+			live = append(live, r.mustAlloc(noscan(64), 64))
+			require.NotContains(t, seen, r.Activity())
+			seen[r.Activity()] = true
+		}
+		for _, b := range live {
+			r.mustFree(b)
+			require.NotContains(t, seen, r.Activity())
+			seen[r.Activity()] = true
+		}
+	}
+}
+
 // A parked cache is empty, serves its owner again when he comes, and tells that he did.
 func TestParkedCachesComeBack(t *testing.T) {
 	procs(t, 4)
