@@ -33,7 +33,7 @@ func (s *Set) tick() {
 
 // watch looks for what lies idle in caches and centrals when the heap has taken more memory: what lies there might have done
 // instead. The larger the heap, the more it takes between two looks. Half way to a look what has been used is noted, so that
-// it is seen what was not used since; where the heap takes so much at once, that is all. Above the soft limit free pages go
+// it is seen what was not used since; where the heap takes a whole step at once, nothing that the cache has was. Above the soft limit free pages go
 // back to the operating system as well. own is the caller's own cache, or nil for its P's.
 func (s *Set) watch(own *Cache) {
 	swept, step := s.step(0)
@@ -96,7 +96,7 @@ func (s *Set) noteHalfWay(own *Cache, swept, step, committed uint64) {
 
 const (
 	leastGrowth = 64 << 10
-	growthShare = 256
+	growthShare = 320
 	keptShare   = 4
 )
 

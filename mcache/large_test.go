@@ -32,9 +32,7 @@ func TestLargeBlocksOfAnotherCacheWaitAside(t *testing.T) {
 	var bytes uint64
 	for i := range 3 {
 		b := r.largeOf(own, n)
-		state := stateOf(b)
-		require.True(t, mheap.FreeSlot(state, mheap.Away))
-		r.Free(other, b.class, b.addr, state, b.n, true)
+		r.freeLeased(other, b)
 		require.EqualValues(t, i+1, other.Aside())
 		bytes += uint64(mheap.SpanOf(b.addr).Bytes())
 		require.Equal(t, bytes, r.LargeUsage().CachedBytes)
@@ -51,8 +49,7 @@ func TestLargeBlocksOfAnotherCacheWaitAside(t *testing.T) {
 	addr := other.PopLarge(n)
 	require.NotZero(t, addr)
 	r.verify([]block{{addr, n, mheap.LargeNoscan}})
-	require.True(t, mheap.FreeSlot(mheap.SpanOf(addr).States(), mheap.Away))
-	r.Free(own, mheap.LargeNoscan, addr, mheap.SpanOf(addr).States(), n, true)
+	r.freeLeased(own, block{addr, n, mheap.LargeNoscan})
 	r.Return(other)
 	r.Return(own)
 	r.verify(nil)
@@ -66,9 +63,7 @@ func TestLargeBlocksAsideAreBounded(t *testing.T) {
 	own, other := r.leased(), r.leased()
 	for range 20 {
 		b := r.largeOf(own, n)
-		state := stateOf(b)
-		require.True(t, mheap.FreeSlot(state, mheap.Away))
-		r.Free(other, b.class, b.addr, state, b.n, true)
+		r.freeLeased(other, b)
 		require.LessOrEqual(t, other.AsideBytes(), uintptr(mcache.AsideBytes+n))
 	}
 	r.verify(nil)
@@ -85,8 +80,7 @@ func TestALargeBlockThatTwoFreeIsFoundOut(t *testing.T) {
 	own, other := r.leased(), r.leased()
 	b := r.largeOf(own, n)
 	state, length := stateOf(b), mheap.SpanOf(b.addr).Bytes()
-	require.True(t, mheap.FreeSlot(state, mheap.Away))
-	r.Free(other, b.class, b.addr, state, b.n, true)
+	r.freeLeased(other, b)
 	own.PushLarge(b.addr, state, length, n) // which had seen it live
 	r.Return(other)
 	require.Equal(t, b.addr, r.Untold())
