@@ -96,7 +96,7 @@ func (s *Set) noteHalfWay(own *Cache, swept, step, committed uint64) {
 
 const (
 	leastGrowth = 64 << 10
-	growthShare = 320
+	growthShare = 240
 	keptShare   = 4
 )
 
