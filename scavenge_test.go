@@ -195,8 +195,8 @@ func TestTheGoalIsTheRecentPeak(t *testing.T) {
 	require.Zero(t, s.backed())
 }
 
-// A program whose need swings: what it comes back to within the time stays, and what it does not costs no
-// more calls than there are steps in the time.
+// A program whose need swings: what it comes back to within the time stays, and what it does not goes in
+// about a call for each step of the time.
 func TestSwingsDoNotThrash(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // or what caches hold depends on who runs where
 	for _, c := range []struct {
