@@ -18,13 +18,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// newHeap returns a heap that gives nothing back on its own, with blocks of many sizes, some freed.
+// newHeap returns a heap that gives nothing back on its own, with blocks of many sizes, some freed, of which
+// the last is too large for a cache to keep.
 func newHeap(t *testing.T, name string) *spanheap.Heap {
 	t.Helper()
 	h, err := spanheap.NewHeap(spanheap.Options{Name: name, Purpose: "tests", Limit: 1 << 30, Scavenge: spanheap.Never()})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, h.Close()) })
-	for i, n := range []int{3, 24, 100, 100, 100, 1000, 5000, 40_000, 300_000, 1 << 20} {
+	for i, n := range []int{3, 24, 100, 100, 100, 1000, 5000, 40_000, 300_000, 1 << 20, 64, 2 << 20} {
 		b, err := h.Alloc(n)
 		require.NoError(t, err)
 		if i%4 == 3 {

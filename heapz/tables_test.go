@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"sync/atomic"
 	"testing"
 
 	"github.com/spanheap/spanheap"
@@ -181,9 +182,12 @@ func TestReleaseIsAPostAlone(t *testing.T) {
 	parse(t, w.Body.String())
 }
 
+// published counts the names that expvar has, for good.
+var published atomic.Int64
+
 func TestExpvarIsTheReport(t *testing.T) {
 	h := newHeap(t, "published")
-	name := fmt.Sprintf("spanheap of heap %p", h) // a name is taken for good
+	name := fmt.Sprint("spanheap ", published.Add(1))
 	heapz.PublishExpvar(name)
 	var r heapz.Report
 	require.NoError(t, json.Unmarshal([]byte(expvar.Get(name).String()), &r))
