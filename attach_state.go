@@ -63,7 +63,7 @@ func (s *pageState) now() *statpage.Page {
 func (s *pageState) add(h *Heap) {
 	s.stats = Stats{}
 	to := &s.heap
-	*to = statpage.Heap{Name: h.name, Purpose: h.purpose, ID: uint64(h.id), Summed: 1, Rows: to.Rows[:0]}
+	*to = statpage.Heap{Name: h.name, Purpose: h.purpose, ID: uint64(h.id), Summed: 1, Rows: slices.Grow(to.Rows[:0], statpage.MaxRows)}
 	h.readStats(&s.stats, func(c classCounts) {
 		if c.Spans > 0 {
 			to.Rows = append(to.Rows, rowOf(c))

@@ -1,6 +1,10 @@
 package mcache
 
-import "github.com/spanheap/spanheap/mheap"
+import (
+	"time"
+
+	"github.com/spanheap/spanheap/mheap"
+)
 
 // Emptying caches that are another's. Whoever does it holds the set's lock, seizes the caches, and
 // restores them; owners that come upon theirs meanwhile wait for the lock.
@@ -33,8 +37,8 @@ func (s *Set) tick() {
 
 // watch looks for what lies idle in caches and centrals when the heap has taken more memory: what lies there might have done
 // instead. The larger the heap, the more it takes between two looks. Half way to a look what has been used is noted, so that
-// it is seen what was not used since; where the heap takes a whole step at once, nothing that the cache has was. Above the soft limit free pages go
-// back to the operating system as well. own is the caller's own cache, or nil for its P's.
+// it is seen what was not used since; where the heap takes a whole step at once, nothing was. Above the soft limit free pages
+// go back to the operating system as well. own is the caller's own cache, or nil for its P's.
 func (s *Set) watch(own *Cache) {
 	swept, step := s.step(0)
 	committed := s.heap.Committed() // not before swept, so that it is no less
@@ -79,11 +83,13 @@ func (s *Set) step(n uintptr) (swept, step uint64) {
 	return swept, max(leastGrowth, share/growthShare)
 }
 
-// noteHalfWay has trim see what the caller's cache has not used since now, once on the way from a look to the next.
+// noteHalfWay has trim see what the caller's cache has not used since now, and sweep which caches have not been used, once on the
+// way from a look to the next.
 func (s *Set) noteHalfWay(own *Cache, swept, step, committed uint64) {
 	if committed-swept < step/2 || s.noted.Swap(swept) == swept {
 		return
 	}
+	s.noteLooks()
 	c := s.enter(own)
 	if c != &nobody {
 		for class := range c.trimmed {
@@ -92,6 +98,17 @@ func (s *Set) noteHalfWay(own *Cache, swept, step, committed uint64) {
 		c.dry = [len(c.dry)]bool{}
 	}
 	s.leave(own, c)
+}
+
+// noteLooks has sweep see which caches have not been used since now.
+func (s *Set) noteLooks() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id, c := range s.all[:s.top] {
+		if c != nil {
+			s.looks[id] = c.look()
+		}
+	}
 }
 
 const (
@@ -159,23 +176,31 @@ func (s *Set) trimLarge(own *Cache) {
 	s.freeIdle(&idle)
 }
 
+// sweepPace is how long a sweep leaves idle caches alone after one that has emptied some: a heap that grows fast would stop
+// the world at each step.
+const sweepPace = time.Millisecond
+
 // sweep empties the caches of owners that are gone, because GOMAXPROCS shrank, or that have neither
-// allocated nor freed since the sweep before.
+// allocated nor freed since looks were noted, by the sweep before or half way from there.
 func (s *Set) sweep() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	owners := s.owners()
+	owners, now := s.owners(), clock()
+	early := now-s.emptied < sweepPace
 	s.known.Store(int32(owners))
 	s.closeResting()
-	s.drain(func(id int) bool {
+	some := s.drain(func(id int) bool {
 		look := s.all[id].look()
 		idle := look == s.looks[id]
 		s.looks[id] = look
 		if id >= owners {
 			s.emptyMail(s.all[id].home, true)
 		}
-		return idle || id >= owners
+		return idle && !early || id >= owners
 	})
+	if some {
+		s.emptied = now
+	}
 }
 
 // look is a sum over the cache that changes with every block that its owner allocates or frees.
@@ -186,9 +211,9 @@ func (c *Cache) look() (sum uintptr) {
 	return sum
 }
 
-// drain empties the caches that are chosen by their numbers, unless they are empty. The caller holds
+// drain empties the caches that are chosen by their numbers, and tells whether some were not empty. The caller holds
 // s.mu.
-func (s *Set) drain(chosen func(id int) bool) {
+func (s *Set) drain(chosen func(id int) bool) (some bool) {
 	var ids []int
 	for id, c := range s.all[:s.top] {
 		switch {
@@ -200,13 +225,14 @@ func (s *Set) drain(chosen func(id int) bool) {
 		}
 	}
 	if len(ids) == 0 {
-		return
+		return false
 	}
 	s.seize(ids)
 	for _, id := range ids {
 		s.flush(s.all[id])
 	}
 	s.restore(ids)
+	return true
 }
 
 // empty tells whether the cache holds nothing. For a cache of another's it is a guess.

@@ -38,8 +38,15 @@ func (s *Set) seize(ids []int) {
 	for _, id := range ids {
 		s.put(id, &nobody)
 	}
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
+	stopOnce()
+}
+
+// stopOnce returns when the world has been stopped once since it was called. The runtime stops it to count the goroutines
+// for a profile, which has no room for them here; to read MemStats it would take from all Ps what they have of the
+// Go heap, too.
+func stopOnce() {
+	var records [1]runtime.StackRecord
+	runtime.GoroutineProfile(records[:])
 }
 
 // restore gives the caches back to their owners; who lost his finds nobody.

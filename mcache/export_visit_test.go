@@ -2,7 +2,10 @@
 
 package mcache
 
-var PlaceOfP = placeOfP
+var (
+	PlaceOfP = placeOfP
+	StopOnce = stopOnce
+)
 
 // OffsetOfP is what is known of threads' records.
 func OffsetOfP() uintptr { return offsetOfP }

@@ -3,6 +3,7 @@ package mcache
 import (
 	"runtime"
 	"sync/atomic"
+	"time"
 
 	"github.com/spanheap/spanheap/internal/lockrank"
 	"github.com/spanheap/spanheap/mcentral"
@@ -32,14 +33,15 @@ type Set struct {
 	mails    [mheap.MaxOwner + 1]mail // by home
 	known    atomic.Int32             // the most owners there were since the caches were swept
 
-	mu     lockrank.Mutex     // guards what follows, and who is in caches
-	closed bool               // nothing is given back any more
-	all    [MaxCaches]*Cache  // every cache made, by owner
-	looks  [MaxCaches]uintptr // of the caches, at the last sweep
-	parked [MaxCaches]bool    // empty caches that their owners do not find
-	owning numbers            // by which caches own blocks
-	top    int                // no cache has this number or a higher one
-	idle   idleness
+	mu      lockrank.Mutex     // guards what follows, and who is in caches
+	closed  bool               // nothing is given back any more
+	all     [MaxCaches]*Cache  // every cache made, by owner
+	looks   [MaxCaches]uintptr // of the caches, when they were last noted, for sweep
+	emptied time.Duration      // when a sweep last emptied idle caches
+	parked  [MaxCaches]bool    // empty caches that their owners do not find
+	owning  numbers            // by which caches own blocks
+	top     int                // no cache has this number or a higher one
+	idle    idleness
 
 	locals []*Cache // every cache made for Lease
 	unused []*Cache // those of them that nobody has

@@ -104,8 +104,7 @@ func TestAFunctionThatIsNotSplitIsNotInterrupted(t *testing.T) {
 			for !begun.Load() {
 				runtime.Gosched()
 			}
-			var m runtime.MemStats
-			runtime.ReadMemStats(&m)
+			mcache.StopOnce()
 			stopped.Store(true)
 		}()
 		uninterrupted := stayed(&begun, &stopped, 50_000_000)

@@ -60,19 +60,22 @@ func (m *Meta) init(system arena.System, budget *Budget) {
 	m.system, m.budget = system, budget
 }
 
-// Alloc returns a zeroed block of n bytes. Its error wraps the operating system's, or is ErrLimit.
+// Alloc returns a zeroed block of n bytes. What has never been used has no memory before the caller writes to it.
+// The error wraps the operating system's, or is ErrLimit.
 func (m *Meta) Alloc(n uintptr) (uintptr, error) {
 	n = metaRound(n)
 	m.mu.Lock()
-	p, err := uintptr(0), ErrClosed
+	p, used, err := uintptr(0), false, ErrClosed
 	if !m.closed {
-		p, err = m.find(n)
+		p, used, err = m.find(n)
 	}
 	m.mu.Unlock()
 	if err != nil {
 		return 0, fmt.Errorf("metadata of %d bytes: %w", n, err)
 	}
-	clearBytes(p, n)
+	if used {
+		clearBytes(p, n)
+	}
 	return p, nil
 }
 
@@ -104,24 +107,33 @@ func (m *Meta) Backed() (backed, reserved uint64) {
 
 func metaRound(n uintptr) uintptr { return (n + metaUnit - 1) &^ (metaUnit - 1) }
 
-func (m *Meta) find(n uintptr) (uintptr, error) {
+// find tells as well whether the block has been used before; else it reads zero.
+func (m *Meta) find(n uintptr) (p uintptr, used bool, err error) {
 	if n > metaSmall {
-		if p := m.takeLarge(n); p != 0 {
-			return p, nil
-		}
-		return m.carve(n)
+		p = m.takeLarge(n)
+	} else {
+		p = m.takeSmall(n)
 	}
+	if p != 0 {
+		return p, true, nil
+	}
+	p, err = m.carve(n)
+	return p, false, err
+}
+
+// takeSmall returns a freed block of n bytes, or the first n bytes of one of at least twice the size, so that what is
+// left of that is of use again; or 0.
+func (m *Meta) takeSmall(n uintptr) uintptr {
 	if p := m.lists[n/metaUnit].take(); p != 0 {
-		return p, nil
+		return p
 	}
-	// Only a block of at least twice the size is split: what is left of it is of use again.
 	for size := 2 * n; size <= metaSmall; size += metaUnit {
 		if p := m.lists[size/metaUnit].take(); p != 0 {
 			m.put(p+n, size-n)
-			return p, nil
+			return p
 		}
 	}
-	return m.carve(n)
+	return 0
 }
 
 func (m *Meta) put(p, n uintptr) {

@@ -119,10 +119,11 @@ func (w *watch) Decommit(addr, size uintptr) error {
 }
 
 // chunks is a System whose reservations serve later tests, since address space lives as long as the
-// process.
+// process: those that read zero, because what was committed of them is decommitted.
 type chunks struct {
 	arena.System
 	granted []chunk
+	used    map[uintptr]bool // by address: whether some of the chunk may have been written to
 }
 
 type chunk struct{ addr, size uintptr }
@@ -147,8 +148,34 @@ func (c *chunks) Reserve(hint, size uintptr) (uintptr, error) {
 	return addr, err
 }
 
+func (c *chunks) Commit(addr, size uintptr) error {
+	err := c.System.Commit(addr, size)
+	for _, chunk := range c.granted {
+		if addr-chunk.addr < chunk.size {
+			if c.used == nil {
+				c.used = map[uintptr]bool{}
+			}
+			c.used[chunk.addr] = true
+		}
+	}
+	return err
+}
+
+// Decommit is called for all that was committed of a chunk.
+func (c *chunks) Decommit(addr, size uintptr) error {
+	err := c.System.Decommit(addr, size)
+	if err == nil {
+		delete(c.used, addr)
+	}
+	return err
+}
+
 func (c *chunks) recycle() {
 	recycled.Lock()
 	defer recycled.Unlock()
-	recycled.chunks = append(recycled.chunks, c.granted...)
+	for _, chunk := range c.granted {
+		if !c.used[chunk.addr] {
+			recycled.chunks = append(recycled.chunks, chunk)
+		}
+	}
 }
