@@ -230,6 +230,7 @@ func (s *Set) drain(chosen func(id int) bool) (some bool) {
 	s.seize(ids)
 	for _, id := range ids {
 		s.flush(s.all[id])
+		s.dismantle(s.all[id])
 	}
 	s.restore(ids)
 	return true

@@ -23,6 +23,7 @@ type Hoard struct {
 	Aside            uintptr // slots that wait
 	Spans            int     // from which magazines are filled
 	LargeBytes       uintptr
+	Room             uintptr // of magazines, in slots
 	Beyond, Spent    uintptr
 }
 
@@ -57,6 +58,7 @@ func (c *Cache) hoard() Hoard {
 		if b.span != nil {
 			h.Spans++
 		}
+		h.Room += c.RoomOf(class)
 		if room := c.RoomOf(class); room > 0 && room > fillRoom(class) {
 			h.Beyond += (room - fillRoom(class)) * class.Layout().Bytes
 		}

@@ -29,15 +29,33 @@ const (
 // noSlot is the slot below a magazine that has no room.
 var noSlot mheap.Slot
 
+// dismantle takes the magazines from c, which is the caller's: they are empty. What they lay in serves the caches that the
+// work has gone to.
+func (s *Set) dismantle(c *Cache) {
+	for i := range mheap.NumSpanClasses {
+		b := &c.bins[i]
+		if p, room := b.base-slotSize, (b.end-b.base)/slotSize; room > 0 {
+			b.unroom()
+			s.heap.Meta().Free(p, slotSize+room*slotSize)
+		}
+	}
+	c.spent = 0
+}
+
 // init gives c, whose memory is zero, magazines without room, meters without a stretch, and no blocks to own.
 func (c *Cache) init() {
 	c.own = noState
 	for i := range c.bins {
 		b := &c.bins[i]
 		b.meter = meterOf(0)
-		b.base = aboveSlot(&noSlot)
-		b.top, b.end = b.base, b.base
+		b.unroom()
 	}
+}
+
+// unroom makes the bin's magazine one without room.
+func (b *bin) unroom() {
+	b.top = aboveSlot(&noSlot)
+	b.base, b.end = b.top, b.top
 }
 
 // fillRoom is how many slots a magazine of the class grows to have room for while blocks are only

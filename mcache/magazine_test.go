@@ -160,3 +160,30 @@ func TestWhatIsFreedElsewhereComesBack(t *testing.T) {
 	require.LessOrEqual(t, spans*mheap.PageSize, held+(atOnce+4*64)*256+8*mheap.PageSize, "%d spans", spans)
 	r.requireEmpty()
 }
+
+// What the magazines of a cache that was emptied lay in is free for others, and for magazines that the cache has later.
+func TestAnEmptiedCacheHasNoMagazines(t *testing.T) {
+	procs(t, 1)
+	r := newRig(t)
+	swings := func() {
+		for n := uintptr(16); n <= 320; n += 16 {
+			r.swing(noscan(n), 800, 4)
+		}
+	}
+	swings()
+	require.NotZero(t, r.Hoards()[0].Room)
+	r.Drain()
+	swings()
+	metadata := r.heap.Usage().Metadata
+	for range 20 {
+		r.Drain()
+		for _, h := range r.Hoards() {
+			require.Zero(t, h.Room)
+			require.Zero(t, h.Spent)
+		}
+		swings()
+	}
+	require.Less(t, r.heap.Usage().Metadata, 2*metadata)
+	r.verify(nil)
+	r.requireEmpty()
+}
