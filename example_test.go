@@ -119,6 +119,62 @@ func ExampleAlloc() {
 	// Output: hello world, 11 bytes
 }
 
+// A worker with a cache to itself. Its blocks are ordinary blocks, which whoever gets them frees.
+func ExampleHeap_Local() {
+	h, err := spanheap.NewHeap(spanheap.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer h.Close()
+	lines := make(chan []byte, 4)
+	go func() { // the only goroutine that uses l
+		l := h.Local()
+		defer l.Close() // the blocks live on
+		defer close(lines)
+		for i := range 3 {
+			scratch, err := l.AllocUninit(100)
+			if err != nil {
+				log.Print(err)
+				return
+			}
+			line, err := l.Alloc(1)
+			if err != nil {
+				log.Print(err)
+				return
+			}
+			line[0] = 'a' + byte(i)
+			l.Free(scratch)
+			lines <- line
+		}
+	}()
+	for line := range lines {
+		fmt.Printf("%s", line)
+		h.Free(line)
+	}
+	fmt.Println("", h.Stats().LiveBlocks, "live")
+	// Output: abc 0 live
+}
+
+func ExampleHeap_AllocBatch() {
+	h, err := spanheap.NewHeap(spanheap.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer h.Close()
+	rows := make([][]byte, 256)
+	made, err := h.AllocBatch(64, rows)
+	if err != nil { // there are fewer
+		log.Print(err)
+	}
+	rows = rows[:made]
+	for i, row := range rows {
+		row[0] = byte(i)
+	}
+	fmt.Println(len(rows), "rows of", len(rows[0]), "bytes, the last of them", rows[made-1][0])
+	h.FreeBatch(rows)
+	// Output: 256 rows of 64 bytes, the last of them 255
+}
+
 func ExampleMakeSlice() {
 	h := spanheap.Default()
 	s, err := spanheap.MakeSlice[float64](h, 3, 1000)

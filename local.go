@@ -13,8 +13,8 @@ import (
 // them, by any way, and a Local frees any block of its heap.
 //
 // A Local comes from Heap.Local; its zero value is none. It must not be used by two goroutines at once: both might get the
-// same block, or a call never return. Builds with the race detector report it when it is, those with the tag spanheap_debug
-// mostly.
+// same block, or a call never return. Builds with the race detector report it, as a data race or by a panic; those with the
+// tag spanheap_debug panic when two calls meet.
 //
 // What a Local holds, as much as a P may, Release cannot collect, but for what others sent it; Close gives it back, the
 // heap's as well, but for some 28 KiB of records, which are the heap's next Local's. A Local that is dropped without Close
@@ -85,14 +85,15 @@ func (localClosed) Is(target error) bool { return target == ErrClosed }
 //go:nosplit
 func (l *Local) AllocUninit(n int) ([]byte, error) {
 	if c := l.cache; uintptr(n) <= sizeclass.MaxSmall {
+		l.use.begin()
 		class := mheap.SmallNoscan(uintptr(n))
 		if p := c.Next(class); c.Covers(class, uintptr(n)) && p != 0 {
-			l.use.begin()
 			c.Take(class, uintptr(n))
 			l.use.end()
 			raceAlloc(p, uintptr(n))
 			return smallBytesAt(p, n), nil
 		}
+		l.use.end()
 	}
 	return l.allocBytes(n, false)
 }
@@ -103,9 +104,9 @@ func (l *Local) AllocUninit(n int) ([]byte, error) {
 //go:nosplit
 func (l *Local) Alloc(n int) ([]byte, error) {
 	if c := l.cache; uintptr(n) <= sizeclass.MaxSmall {
+		l.use.begin()
 		class := mheap.SmallNoscan(uintptr(n))
 		if p := c.Next(class); c.Covers(class, uintptr(n)) && p != 0 {
-			l.use.begin()
 			c.Take(class, uintptr(n))
 			l.use.end()
 			raceAlloc(p, uintptr(n))
@@ -113,6 +114,7 @@ func (l *Local) Alloc(n int) ([]byte, error) {
 			clear(b)
 			return b, nil
 		}
+		l.use.end()
 	}
 	return l.allocBytes(n, true)
 }

@@ -56,10 +56,19 @@ func requireNothingOnTheGoHeap(t *testing.T) {
 		pairs[fmt.Sprintf("Alloc of %d", n)] = pair(h.Alloc, n)
 		pairs[fmt.Sprintf("AllocUninit of %d", n)] = pair(h.AllocUninit, n)
 	}
+	l := h.Local()
+	for _, n := range []int{4, 64, 1000, 32 << 10, 200 << 10} {
+		pairs[fmt.Sprintf("a Local's Alloc, Free of %d", n)] = func() { l.Free(must(l.Alloc(n))) }
+		pairs[fmt.Sprintf("a Local's AllocUninit of %d, freed by the heap", n)] = func() { h.Free(must(l.AllocUninit(n))) }
+		pairs[fmt.Sprintf("a batch of %d", n)] = func() {
+			h.FreeBatch(held[:must(h.AllocBatch(n, held[:]))])
+		}
+	}
 	for name, pair := range pairs {
 		pair() // the first time makes caches and looks at types
 		require.Zero(t, testing.AllocsPerRun(200, pair), name)
 		require.NoError(t, failed)
 	}
+	require.NoError(t, l.Close())
 	closeEmpty(t, h)
 }

@@ -17,3 +17,8 @@ func raceFree(p, n uintptr) {
 	runtime.RaceWriteRange(pointer(p), int(n))
 	runtime.RaceReleaseMerge(pointer(p))
 }
+
+// Between raceIgnore and raceHeed the detector takes no order from what the caller does.
+func raceIgnore() { runtime.RaceDisable() }
+
+func raceHeed() { runtime.RaceEnable() }
