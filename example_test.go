@@ -128,9 +128,9 @@ func ExampleHeap_Local() {
 	defer h.Close()
 	lines := make(chan []byte, 4)
 	go func() { // the only goroutine that uses l
-		l := h.Local()
-		defer l.Close() // the blocks live on
 		defer close(lines)
+		l := h.Local()
+		defer l.Close() // its blocks live on
 		for i := range 3 {
 			scratch, err := l.AllocUninit(100)
 			if err != nil {

@@ -48,7 +48,7 @@ func (r *Results) plots() []Plot {
 	var plots []Plot
 	add := func(title, file, axis string, d dots) {
 		if len(d.names) > 0 && len(d.series) > 0 {
-			plots = append(plots, Plot{title, file, func() (*plot.Plot, vg.Length, error) { return d.plot(title, axis+"\n"+r.caption()) }})
+			plots = append(plots, Plot{title, file, func() (*plot.Plot, vg.Length, error) { return d.plot(title, axis+"; logarithmic\n"+r.caption()) }})
 		}
 	}
 	const axis = "time of an operation, spanheap = 1; left is faster"

@@ -129,7 +129,13 @@ func (r *Results) targets(measured bool) *table {
 	return t
 }
 
-func spread(s suite.Spread) string { return fmt.Sprintf("%.0f%%", 100*s.Relative()) }
+// spread is empty where there was one round.
+func spread(s suite.Spread) string {
+	if len(s.Values) < 2 {
+		return ""
+	}
+	return fmt.Sprintf("%.0f%%", 100*s.Relative())
+}
 
 func optional(v float64, ok bool) string {
 	if !ok {

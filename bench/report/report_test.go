@@ -3,6 +3,7 @@ package report
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -251,4 +252,28 @@ func TestTicksArePowersOfTwo(t *testing.T) {
 	}
 	require.Equal(t, []string{"1/4", "1/2", "1", "2", "4"}, labels)
 	require.LessOrEqual(t, len(octaves(1e-6, 1e6)), 12)
+}
+
+// A table that is wider than a line goes on below, with its names again.
+func TestAWideTableIsCut(t *testing.T) {
+	wide := &table{left: 1, head: []string{"row"}, rows: [][]string{{"first"}, {"second"}}}
+	for i := range 60 {
+		wide.head = append(wide.head, fmt.Sprintf("column%d", i))
+		for r := range wide.rows {
+			wide.rows[r] = append(wide.rows[r], fmt.Sprintf("cell%d.%d", r, i))
+		}
+	}
+	var b strings.Builder
+	wide.text(&b)
+	for _, line := range strings.Split(b.String(), "\n") {
+		require.LessOrEqual(t, len(line), lineWidth)
+	}
+	parts := strings.Count(b.String(), "second")
+	require.Greater(t, parts, 2)
+	require.Equal(t, parts, strings.Count(b.String(), "first"))
+	for r := range wide.rows {
+		for i := range 60 {
+			require.Equal(t, 1, strings.Count(b.String(), fmt.Sprintf("cell%d.%d  ", r, i))+strings.Count(b.String(), fmt.Sprintf("cell%d.%d\n", r, i)))
+		}
+	}
 }

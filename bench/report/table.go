@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -17,8 +18,55 @@ type table struct {
 
 func (t *table) add(cells ...string) { t.rows = append(t.rows, cells) }
 
-// text writes the table for a terminal. Long heads are broken at hyphens.
+// lineWidth is how many runes a line for a terminal has at most, if one column beside the left ones leaves so many.
+const lineWidth = 160
+
+// text writes the table for a terminal, in parts one below the other if it is too wide. Long heads are broken at hyphens.
 func (t *table) text(w io.Writer) {
+	for n, part := range t.parts() {
+		if n > 0 {
+			fmt.Fprintln(w)
+		}
+		part.lines(w)
+	}
+}
+
+// parts returns tables of all rows, with the left columns in each, that are lineWidth wide at most.
+func (t *table) parts() (parts []*table) {
+	width := func(column int) (width int) {
+		top, bottom := broken(t.head[column])
+		for _, text := range []string{top, bottom} {
+			width = max(width, utf8.RuneCountInString(text)+2)
+		}
+		for _, row := range t.rows {
+			width = max(width, utf8.RuneCountInString(row[column])+2)
+		}
+		return width
+	}
+	names := 0
+	for column := range t.left {
+		names += width(column)
+	}
+	var part *table
+	wide := 0
+	for column := t.left; column < len(t.head); column++ {
+		if wide += width(column); part == nil || wide > lineWidth {
+			part = &table{left: t.left, head: slices.Clone(t.head[:t.left])}
+			for _, row := range t.rows {
+				part.add(slices.Clone(row[:t.left])...)
+			}
+			parts = append(parts, part)
+			wide = names + width(column)
+		}
+		part.head = append(part.head, t.head[column])
+		for i, row := range t.rows {
+			part.rows[i] = append(part.rows[i], row[column])
+		}
+	}
+	return parts
+}
+
+func (t *table) lines(w io.Writer) {
 	top, bottom := make([]string, len(t.head)), make([]string, len(t.head))
 	for i, h := range t.head {
 		top[i], bottom[i] = broken(h)

@@ -44,7 +44,15 @@ func (t Target) Verdict() string {
 	case t.reaches(t.Must):
 		return part + "PASS"
 	}
-	return fmt.Sprintf("%sshort by %.0f %%", part, 100*math.Abs(*t.Reached/t.Must-1))
+	return fmt.Sprintf("%sshort by %s %%", part, short(100*math.Abs(*t.Reached/t.Must-1)))
+}
+
+// short writes at least one digit that counts.
+func short(percent float64) string {
+	if percent < 1 {
+		return fmt.Sprintf("%.1g", percent)
+	}
+	return fmt.Sprintf("%.0f", percent)
 }
 
 // A ratio is a quotient in one row; ok is false where a part of it was not measured.

@@ -150,7 +150,10 @@ func (b *Builder) run(ctx context.Context, env []string, name string, args ...st
 	c := exec.CommandContext(ctx, name, args...)
 	c.Dir, c.Env = b.Module, append(os.Environ(), env...)
 	if output, err := c.CombinedOutput(); err != nil {
-		return fmt.Errorf("%s: %w: %s", filepath.Base(name), err, firstLines(string(output)))
+		if said := firstLines(string(output)); said != "" {
+			err = fmt.Errorf("%w: %s", err, said)
+		}
+		return fmt.Errorf("%s: %w", filepath.Base(name), err)
 	}
 	return nil
 }

@@ -30,7 +30,7 @@ func guard(r *report.Results) error {
 			case !ok:
 				broken = append(broken, fmt.Sprintf("%s: spanheap beside %s was not measured", row.Name(), i.Name))
 			case ratio > tolerance:
-				broken = append(broken, fmt.Sprintf("%s: spanheap takes %.1f times as long as %s", row.Name(), ratio, i.Name))
+				broken = append(broken, fmt.Sprintf("%s: spanheap takes %.2f times as long as %s", row.Name(), ratio, i.Name))
 			}
 		}
 	}

@@ -21,18 +21,32 @@ type listedImpl struct {
 	About string `json:"about"`
 }
 
-func listingOf(impls []*suite.Impl, cells []suite.Cell) *listing {
+// listing returns what the options choose.
+func (o *options) listing(traces []suite.TraceFile) *listing {
 	l := &listing{Schema: report.Schema}
-	for _, i := range impls {
+	for _, i := range o.impls() {
 		l.Impls = append(l.Impls, listedImpl{i.Name, i.About})
 	}
-	for _, c := range cells {
-		l.Rows = append(l.Rows, c.Name())
+	add := func(row string) {
+		if matches(o.run, row) {
+			l.Rows = append(l.Rows, row)
+		}
 	}
-	for _, r := range suite.RetentionRows() {
-		l.Rows = append(l.Rows, r.Name())
+	for _, c := range o.cells() {
+		add(c.Name())
 	}
-	l.Rows = append(l.Rows, "collector", "release")
+	for _, t := range traces {
+		add(t.RowName())
+	}
+	if o.live > 0 {
+		add("collector")
+	}
+	if o.retain > 0 {
+		for _, r := range suite.RetentionRows() {
+			add(r.Name())
+		}
+		add("release")
+	}
 	return l
 }
 
@@ -43,7 +57,7 @@ func (l *listing) write(out io.Writer, asJSON bool) error {
 		return e.Encode(l)
 	}
 	for _, i := range l.Impls {
-		fmt.Fprintf(out, "impl=%-15s %s\n", i.Name, i.About)
+		fmt.Fprintf(out, "impl=%-20s %s\n", i.Name, i.About)
 	}
 	for _, r := range l.Rows {
 		fmt.Fprintln(out, r)

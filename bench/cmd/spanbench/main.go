@@ -5,6 +5,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"flag"
@@ -47,13 +48,20 @@ func run(ctx context.Context, args []string, out, errs io.Writer) error {
 	if err != nil {
 		return err
 	}
-	impls, cells := o.impls(), o.cells()
-	if o.list {
-		return listingOf(impls, cells).write(out, o.json)
-	}
 	module, err := moduleDir(ctx)
 	if err != nil {
 		return err
+	}
+	traces, err := o.traceFiles(module)
+	if err != nil {
+		return err
+	}
+	chosen := o.listing(traces)
+	switch {
+	case len(chosen.Rows) == 0:
+		return fmt.Errorf("-run %s: no row has such a name; -list shows them, but for those that -live 0 and -retain 0 leave out", o.run)
+	case o.list:
+		return chosen.write(out, o.json)
 	}
 	if err := o.requireWorker(ctx); err != nil {
 		return err
@@ -63,14 +71,6 @@ func run(ctx context.Context, args []string, out, errs io.Writer) error {
 		return err
 	}
 	defer os.RemoveAll(scratch)
-
-	traces, err := o.traceFiles(module)
-	if err != nil {
-		return err
-	}
-	if err := o.requireRow(listingOf(impls, cells).Rows, traces); err != nil {
-		return err
-	}
 	if o.out != "" {
 		if err := os.MkdirAll(o.out, 0o755); err != nil {
 			return fmt.Errorf("-out: %w", err)
@@ -79,7 +79,7 @@ func run(ctx context.Context, args []string, out, errs io.Writer) error {
 	p := newProgress(errs, started, o.limit)
 	defer p.erase()
 	builder := &suite.Builder{Dir: scratch, Module: module, Tags: o.tags, Say: p.say}
-	ready, notes, err := builder.Build(ctx, impls)
+	ready, notes, err := builder.Build(ctx, o.impls())
 	if err != nil {
 		return err
 	}
@@ -87,7 +87,7 @@ func run(ctx context.Context, args []string, out, errs io.Writer) error {
 		p.note(text)
 	}
 	s := &suite.Suite{
-		Impls: ready, Cells: cells, Traces: traces, Scratch: scratch, Live: o.live, Retain: o.retain, Wait: o.wait,
+		Impls: ready, Cells: o.cells(), Traces: traces, Scratch: scratch, Live: o.live, Retain: o.retain, Wait: o.wait,
 		Rounds: o.rounds, Time: o.time, Limit: o.limit, Only: o.run, Started: started, Step: p.step,
 	}
 	machine := report.ThisMachine(ctx)
@@ -120,7 +120,7 @@ func run(ctx context.Context, args []string, out, errs io.Writer) error {
 }
 
 // write writes the results to where they were asked for.
-func (o *options) write(r *report.Results, module string, out io.Writer) error {
+func (o *options) write(r *report.Results, module string, out io.Writer) (err error) {
 	if o.json {
 		if err := r.WriteJSON(out); err != nil {
 			return err
@@ -129,9 +129,7 @@ func (o *options) write(r *report.Results, module string, out io.Writer) error {
 		r.WriteText(out)
 	}
 	if o.benchfmt != "" {
-		if err := toFile(o.benchfmt, r.WriteBenchmarks); err != nil {
-			return err
-		}
+		defer func() { err = errors.Join(err, toFile(o.benchfmt, r.WriteBenchmarks)) }()
 	}
 	dir := o.out
 	if o.keep {
@@ -154,12 +152,9 @@ func (o *options) write(r *report.Results, module string, out io.Writer) error {
 }
 
 func toFile(name string, write func(io.Writer)) error {
-	f, err := os.Create(name)
-	if err != nil {
-		return err
-	}
-	write(f)
-	return f.Close()
+	var text bytes.Buffer
+	write(&text)
+	return os.WriteFile(name, text.Bytes(), 0o644)
 }
 
 // moduleDir returns this module's folder. The workers are built there.

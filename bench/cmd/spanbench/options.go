@@ -55,19 +55,19 @@ func parse(args []string, errs io.Writer) (*options, error) {
 	short := flags.Bool("short", false, "fewer rows, in less than two minutes where nothing else runs; exit 1 when spanheap is grossly slower than make or modernc.org/memory")
 	run := flags.String("run", "", "measure only rows whose name matches this `regexp`; see -list; traces are trace=NAME, and there are collector, retention and release")
 	impl := flags.String("impl", "", "measure only allocators whose name matches this `regexp`, and spanheap; none: spanheap alone")
-	flags.IntVar(&o.rounds, "rounds", 0, "make every measurement so `many` times")
-	flags.DurationVar(&o.time, "time", 0, "measure for so `long` each time")
-	flags.DurationVar(&o.limit, "limit", 0, "begin no round that would end after so `long`; at least one is made")
-	flags.IntVar(&o.live, "live", -1, "`objects` that live beside the collector; 0 leaves it out")
-	flags.IntVar(&o.retain, "retain", -1, "`blocks` of which it is measured what stays resident after frees; 0 leaves it and release out")
-	flags.DurationVar(&o.wait, "wait", 0, "look at what stays resident so `long` after the frees")
+	flags.IntVar(&o.rounds, "rounds", 0, "make every measurement so many `times`; by default 5, with -short 3")
+	flags.DurationVar(&o.time, "time", 0, "measure for this `duration` each time; by default 100ms, with -short 30ms")
+	flags.DurationVar(&o.limit, "limit", 0, "begin no round that would end after this `duration`; at least one is made; by default 19m, with -short 110s")
+	flags.IntVar(&o.live, "live", -1, "`objects` that live beside the collector, 0 leaves it out; -1 is 20 million, with -short 2 million")
+	flags.IntVar(&o.retain, "retain", -1, "`blocks` of which it is measured what stays resident after frees, 0 leaves it and release out; -1 is a million, with -short 100,000")
+	flags.DurationVar(&o.wait, "wait", 0, "look at what stays resident this `duration` after the frees; by default 20s, with -short 2s")
 	flags.StringVar(&o.traces, "traces", "", "replay the traces in this `folder` instead of the project's small ones")
 	flags.StringVar(&o.out, "out", "", "write results.json, results.md and plots to this `folder`; a full run without -run and -impl writes to results")
 	flags.StringVar(&o.benchfmt, "benchfmt", "", "write all values in Go's benchmark format to this `file`")
 	flags.StringVar(&o.baseline, "baseline", "", "measure this other build of ./cmd/worker too, as impl=baseline: a `program`")
 	tags := flags.String("tags", "", "build the workers with these `tags` too, separated by commas")
 	flags.BoolVar(&o.json, "json", false, "print JSON instead of tables")
-	flags.BoolVar(&o.list, "list", false, "print what there is to measure")
+	flags.BoolVar(&o.list, "list", false, "print the names of what there is to measure, of -run's rows and -impl's allocators")
 	if err := flags.Parse(args); err != nil {
 		return nil, err
 	}
@@ -110,6 +110,11 @@ func parse(args []string, errs io.Writer) (*options, error) {
 		if info, err := os.Stat(o.benchfmt); err == nil && info.IsDir() {
 			return nil, fmt.Errorf("-benchfmt %s: it is a folder", o.benchfmt)
 		}
+		f, err := os.OpenFile(o.benchfmt, os.O_WRONLY|os.O_CREATE, 0o644) // or it would be known when all is measured
+		if err != nil {
+			return nil, fmt.Errorf("-benchfmt: %w", err)
+		}
+		f.Close()
 	}
 	if *tags != "" {
 		o.tags = strings.Split(*tags, ",")
@@ -194,20 +199,13 @@ func (o *options) cells() []suite.Cell {
 	return suite.FullCells()
 }
 
-// requireRow returns an error when -run leaves nothing to measure.
-func (o *options) requireRow(rows []string, traces []suite.TraceFile) error {
-	for _, t := range traces {
-		rows = append(rows, t.RowName())
-	}
-	if slices.ContainsFunc(rows, func(row string) bool { return matches(o.run, row) }) {
-		return nil
-	}
-	return fmt.Errorf("-run %s: no row has such a name; -list shows them", o.run)
-}
-
 func (o *options) traceFiles(module string) ([]suite.TraceFile, error) {
 	if o.traces != "" {
-		return suite.FindTraces(o.traces)
+		files, err := suite.FindTraces(o.traces)
+		if err != nil {
+			return nil, fmt.Errorf("-traces: %w", err)
+		}
+		return files, nil
 	}
 	return suite.SmallTraces(filepath.Join(module, smallTraces)), nil
 }

@@ -75,7 +75,9 @@ func TestWrongFlagsAreRefused(t *testing.T) {
 func TestARunThatCannotBeIsRefusedAtOnce(t *testing.T) {
 	for want, args := range map[string][]string{
 		"-run nothing: no row has such a name": {"-run", "nothing"},
-		"stat no/such: no such":                {"-traces", "no/such"},
+		"-traces: stat no/such":                {"-traces", "no/such"},
+		"-run ^release$: no row":               {"-run", "^release$", "-retain", "0"},
+		"-benchfmt: open /dev/full/x":          {"-benchfmt", "/dev/full/x"},
 		"-out: mkdir /dev/null":                {"-out", "/dev/null/x"},
 		"options.go: it is no build":           {"-baseline", "options.go"},
 	} {
@@ -88,7 +90,11 @@ func TestListNamesImplsAndCells(t *testing.T) {
 	require.NoError(t, run(context.Background(), []string{"-list", "-short"}, &out, io.Discard))
 	require.Contains(t, out.String(), "impl=modernc-mutex")
 	require.Contains(t, out.String(), "\npattern=pair/size=64/procs=2/fill=uninit\n")
-	require.Contains(t, out.String(), "\nretention/freed=100\ncollector\nrelease\n")
+	require.Contains(t, out.String(), "\ntrace=service\ncollector\nretention/freed=75\nretention/freed=100\nrelease\n")
+
+	out.Reset()
+	require.NoError(t, run(context.Background(), []string{"-list", "-run", "trace|release", "-impl", "none"}, &out, io.Discard))
+	require.Regexp(t, `^impl=spanheap +Heap\..*\ntrace=compiler\ntrace=service\nrelease\n$`, out.String())
 
 	out.Reset()
 	require.NoError(t, run(context.Background(), []string{"-list", "-short", "-json"}, &out, io.Discard))
@@ -116,7 +122,7 @@ func TestAShortRunFailsOnlyWhenARatioIsGrosslyBroken(t *testing.T) {
 	guarded := suite.GuardCells()[0]
 	require.NoError(t, guard(shortRun(guarded, 9)))
 	require.EqualError(t, guard(shortRun(guarded, 11)),
-		"grossly broken: pattern=pair/size=64/procs=1/fill=uninit: spanheap takes 1.1 times as long as modernc-mutex")
+		"grossly broken: pattern=pair/size=64/procs=1/fill=uninit: spanheap takes 1.10 times as long as modernc-mutex")
 	require.NoError(t, guard(shortRun(suite.Cell{Pattern: "rptest", Procs: 2}, 31)))
 }
 
