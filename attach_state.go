@@ -63,7 +63,8 @@ func (s *pageState) now() *statpage.Page {
 func (s *pageState) add(h *Heap) {
 	s.stats = Stats{}
 	to := &s.heap
-	*to = statpage.Heap{Name: h.name, Purpose: h.purpose, ID: uint64(h.id), Summed: 1, Rows: slices.Grow(to.Rows[:0], statpage.MaxRows)}
+	rows := slices.Grow(to.Rows[:0], statpage.MaxRows) // at once, the first time
+	*to = statpage.Heap{Name: h.name, Purpose: h.purpose, ID: uint64(h.id), Summed: 1, Rows: rows}
 	h.readStats(&s.stats, func(c classCounts) {
 		if c.Spans > 0 {
 			to.Rows = append(to.Rows, rowOf(c))

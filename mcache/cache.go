@@ -185,7 +185,8 @@ func (b *bin) fill() bool {
 // maxFill is how many slots are taken from a span in one go, while pinned.
 const maxFill = 64
 
-// held is how many slots lie on the bin's magazine; others than the owner may ask.
+// held is how many slots lie on the bin's magazine. Others than the owner may ask who hold the set's lock; where the owner moves
+// the magazine meanwhile it may be any number.
 func (b *bin) held() uintptr {
 	top, base := load(&b.top), load(&b.base)
 	if top < base {

@@ -14,7 +14,7 @@ import (
 func (s *Set) Drain() {
 	s.mu.Lock()
 	closed := s.closed
-	s.drain(func(int) bool { return true })
+	s.drain(func(int) bool { return true }, s.flush)
 	s.emptyMails(false)
 	s.mu.Unlock()
 	if closed {
@@ -104,6 +104,9 @@ func (s *Set) noteHalfWay(own *Cache, swept, step, committed uint64) {
 func (s *Set) noteLooks() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.early(clock()) {
+		return
+	}
 	for id, c := range s.all[:s.top] {
 		if c != nil {
 			s.looks[id] = c.look()
@@ -176,30 +179,39 @@ func (s *Set) trimLarge(own *Cache) {
 	s.freeIdle(&idle)
 }
 
-// sweepPace is how long a sweep leaves idle caches alone after one that has emptied some: a heap that grows fast would stop
-// the world at each step.
-const sweepPace = time.Millisecond
+// sweepPace is how long sweeps and what is noted for them leave the caches of owners alone after a sweep that has stopped
+// the world. In a heap that grows fast each would find some owner between two blocks.
+const sweepPace = 3 * time.Millisecond
 
-// sweep empties the caches of owners that are gone, because GOMAXPROCS shrank, or that have neither
-// allocated nor freed since looks were noted, by the sweep before or half way from there.
+// early tells whether it is sooner than that. Where the clock was set back, as in a bubble of testing/synctest, it is not.
+func (s *Set) early(now time.Duration) bool {
+	since := now - s.stopped
+	return s.stopped != 0 && since >= 0 && since < sweepPace
+}
+
+// sweep empties the caches of owners that are gone, because GOMAXPROCS shrank, and, unless it is early, of those that have
+// neither allocated nor freed since looks were noted, by the sweep before or half way from there.
 func (s *Set) sweep() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	owners, now := s.owners(), clock()
-	early := now-s.emptied < sweepPace
+	early := s.early(now)
 	s.known.Store(int32(owners))
 	s.closeResting()
-	some := s.drain(func(id int) bool {
+	if s.drain(func(id int) bool {
+		switch {
+		case id >= owners:
+			s.emptyMail(s.all[id].home, true)
+			return true
+		case early:
+			return false
+		}
 		look := s.all[id].look()
 		idle := look == s.looks[id]
 		s.looks[id] = look
-		if id >= owners {
-			s.emptyMail(s.all[id].home, true)
-		}
-		return idle && !early || id >= owners
-	})
-	if some {
-		s.emptied = now
+		return idle
+	}, s.strip) {
+		s.stopped = now
 	}
 }
 
@@ -211,9 +223,9 @@ func (c *Cache) look() (sum uintptr) {
 	return sum
 }
 
-// drain empties the caches that are chosen by their numbers, and tells whether some were not empty. The caller holds
-// s.mu.
-func (s *Set) drain(chosen func(id int) bool) (some bool) {
+// drain empties the caches that are chosen by their numbers, unless they are empty: with flush, or strip. It tells whether it
+// stopped the world for some. The caller holds s.mu.
+func (s *Set) drain(chosen func(id int) bool, empty func(*Cache)) (stopped bool) {
 	var ids []int
 	for id, c := range s.all[:s.top] {
 		switch {
@@ -229,8 +241,7 @@ func (s *Set) drain(chosen func(id int) bool) (some bool) {
 	}
 	s.seize(ids)
 	for _, id := range ids {
-		s.flush(s.all[id])
-		s.dismantle(s.all[id])
+		empty(s.all[id])
 	}
 	s.restore(ids)
 	return true
@@ -244,6 +255,13 @@ func (c *Cache) empty() bool {
 		}
 	}
 	return c.large.bytes == 0 && c.aside.count == 0 && c.homing.count == 0
+}
+
+// strip is flush of a cache that lies idle, and gives back its magazines too: the owners to whom the work has gone want such
+// ones.
+func (s *Set) strip(c *Cache) {
+	s.flush(c)
+	s.dismantle(c)
 }
 
 // flush gives back everything that c, which is the caller's, holds.

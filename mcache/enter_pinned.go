@@ -41,13 +41,10 @@ func (s *Set) seize(ids []int) {
 	stopOnce()
 }
 
-// stopOnce returns when the world has been stopped once since it was called. The runtime stops it to count the goroutines
-// for a profile, which has no room for them here; to read MemStats it would take from all Ps what they have of the
-// Go heap, too.
-func stopOnce() {
-	var records [1]runtime.StackRecord
-	runtime.GoroutineProfile(records[:])
-}
+// stopOnce returns when the world has been stopped once since it was called. The runtime stops it to write all
+// goroutines' stacks, which have no room here; to read MemStats it would take from all Ps what they have of the Go heap,
+// too, and a goroutine profile waits for the one before.
+func stopOnce() { runtime.Stack(nil, true) }
 
 // restore gives the caches back to their owners; who lost his finds nobody.
 func (s *Set) restore(ids []int) {

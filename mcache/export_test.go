@@ -30,6 +30,14 @@ type Hoard struct {
 // Empty tells whether the cache holds nothing.
 func (h Hoard) Empty() bool { return h.Slots == 0 && h.Spans == 0 && h.LargeBytes == 0 }
 
+// Sweep looks at all caches, as a tick and growth do.
+func (s *Set) Sweep() { s.sweep() }
+
+// NoteLooks is what growth does half way to a look.
+func (s *Set) NoteLooks() { s.noteLooks() }
+
+const SweepPace = sweepPace
+
 // Swept is how many bytes the heap had committed when somebody looked last for what lies idle.
 func (s *Set) Swept() uint64 { return s.swept.Load() }
 
@@ -58,8 +66,9 @@ func (c *Cache) hoard() Hoard {
 		if b.span != nil {
 			h.Spans++
 		}
-		h.Room += c.RoomOf(class)
-		if room := c.RoomOf(class); room > 0 && room > fillRoom(class) {
+		room := c.RoomOf(class)
+		h.Room += room
+		if room > 0 && room > fillRoom(class) { // not all numbers are of classes
 			h.Beyond += (room - fillRoom(class)) * class.Layout().Bytes
 		}
 	}

@@ -59,7 +59,7 @@ func (s *Set) Rest() {
 			s.emptyMail(s.all[id].home, true)
 		}
 		return idle
-	})
+	}, s.strip)
 	s.closeResting()
 	before := s.idle.classes
 	s.idle.classes = used

@@ -29,12 +29,12 @@ const (
 // noSlot is the slot below a magazine that has no room.
 var noSlot mheap.Slot
 
-// dismantle takes the magazines from c, which is the caller's: they are empty. What they lay in serves the caches that the
-// work has gone to.
+// dismantle takes the magazines, which are empty, from c, which is the caller's.
 func (s *Set) dismantle(c *Cache) {
 	for i := range mheap.NumSpanClasses {
 		b := &c.bins[i]
-		if p, room := b.base-slotSize, (b.end-b.base)/slotSize; room > 0 {
+		if room := (b.end - b.base) / slotSize; room > 0 {
+			p := b.base - slotSize
 			b.unroom()
 			s.heap.Meta().Free(p, slotSize+room*slotSize)
 		}
@@ -52,8 +52,9 @@ func (c *Cache) init() {
 	}
 }
 
-// unroom makes the bin's magazine one without room.
+// unroom makes the bin's magazine one without room, which has not run full.
 func (b *bin) unroom() {
+	b.filled = 0
 	b.top = aboveSlot(&noSlot)
 	b.base, b.end = b.top, b.top
 }

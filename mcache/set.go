@@ -37,7 +37,7 @@ type Set struct {
 	closed  bool               // nothing is given back any more
 	all     [MaxCaches]*Cache  // every cache made, by owner
 	looks   [MaxCaches]uintptr // of the caches, when they were last noted, for sweep
-	emptied time.Duration      // when a sweep last emptied idle caches
+	stopped time.Duration      // when a sweep last stopped the world
 	parked  [MaxCaches]bool    // empty caches that their owners do not find
 	owning  numbers            // by which caches own blocks
 	top     int                // no cache has this number or a higher one

@@ -5,6 +5,7 @@ package mcache_test
 import (
 	"os"
 	"runtime"
+	"runtime/metrics"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -111,4 +112,22 @@ func TestAFunctionThatIsNotSplitIsNotInterrupted(t *testing.T) {
 		<-done
 		require.True(t, uninterrupted)
 	}
+}
+
+// The runtime stops the world each time it is asked, and does not wait for what else stops it.
+func TestAStopIsAStop(t *testing.T) {
+	stops := func() (n uint64) {
+		sample := []metrics.Sample{{Name: "/sched/pauses/total/other:seconds"}}
+		metrics.Read(sample)
+		for _, count := range sample[0].Value.Float64Histogram().Counts {
+			n += count
+		}
+		return n
+	}
+	before := stops()
+	for range 100 {
+		mcache.StopOnce()
+	}
+	require.GreaterOrEqual(t, stops()-before, uint64(100))
+	require.Zero(t, testing.AllocsPerRun(100, mcache.StopOnce))
 }

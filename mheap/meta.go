@@ -82,8 +82,10 @@ func (m *Meta) Alloc(n uintptr) (uintptr, error) {
 // Free takes back a block that Alloc(n) returned. Nobody may use it any more, but it may be read.
 func (m *Meta) Free(p, n uintptr) {
 	m.mu.Lock()
-	m.put(p, metaRound(n))
-	m.mu.Unlock()
+	defer m.mu.Unlock()
+	if !m.closed { // or another heap has the memory already
+		m.put(p, metaRound(n))
+	}
 }
 
 // AllocSlots returns n slots, all 0. Its error wraps the operating system's.

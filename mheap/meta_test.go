@@ -250,3 +250,15 @@ func TestManyMakeRecordsAtOnce(t *testing.T) {
 	}
 	all.Wait()
 }
+
+// A block that comes back after the end is nobody's: its memory may be another heap's by then.
+func TestAClosedMetaTakesNothingBack(t *testing.T) {
+	m, _ := newMeta(t)
+	small, large := metaAlloc(t, m, 192), metaAlloc(t, m, 8192)
+	m.Close()
+	m.Free(small, 192)
+	m.Free(large, 8192)
+	for p, n := range map[uintptr]uintptr{small: 192, large: 8192} {
+		require.Equal(t, -1, slices.IndexFunc(metaBytes(p, n), func(b byte) bool { return b != 0 }))
+	}
+}
