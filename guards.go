@@ -3,9 +3,9 @@ package spanheap
 import (
 	"errors"
 	"math/rand/v2"
-	"runtime"
 	"sync/atomic"
 
+	"github.com/spanheap/spanheap/internal/callstack"
 	"github.com/spanheap/spanheap/internal/lockrank"
 	"github.com/spanheap/spanheap/mcache"
 	"github.com/spanheap/spanheap/mheap"
@@ -121,7 +121,7 @@ func (h *Heap) newGuarded(n uintptr, class mheap.SpanClass) uintptr {
 	}
 	b := &g.blocks[i]
 	*b = guardedBlock{addr: p, size: n, class: class, live: true, open: true}
-	runtime.Callers(3, b.allocated[:])
+	callstack.PCs(b.allocated[:])
 	g.live++
 	g.requested += uint64(n)
 	mheap.SetSlotState(g.span.State(uintptr(i)), mheap.Live)
@@ -174,7 +174,7 @@ func (h *Heap) freeGuarded(p uintptr) {
 	b.live = false
 	g.frees++
 	b.freedAs = g.frees
-	runtime.Callers(3, b.freed[:])
+	callstack.PCs(b.freed[:])
 	g.live--
 	g.requested -= uint64(b.size)
 	mheap.SetSlotState(g.span.State(uintptr(i)), mheap.InSpan)
