@@ -47,15 +47,21 @@ func (r *rig) spend(bytes int) {
 	}
 }
 
+// requireOnlyTheFirst checks that only the first owner's cache holds anything.
+func (r *rig) requireOnlyTheFirst() {
+	r.t.Helper()
+	for _, h := range r.Hoards() {
+		require.True(r.t, h.ID == 0 || h.Empty(), "%+v", h)
+	}
+}
+
 func TestCachesOfVanishedOwnersAreEmptied(t *testing.T) {
 	procs(t, 8)
 	r := newRig(t)
 	r.fillCaches(2, 8)
 	runtime.GOMAXPROCS(1)
 	r.spend(2 * mcache.Interval)
-	for _, h := range r.Hoards() {
-		require.True(t, h.ID == 0 || h.Empty(), "%+v", h)
-	}
+	r.requireOnlyTheFirst()
 	r.verify(nil)
 	r.requireEmpty()
 }
@@ -100,9 +106,7 @@ func TestSweepsArePaced(t *testing.T) {
 	r.fillCaches(2, 8)
 	runtime.GOMAXPROCS(1)
 	sweep(0)
-	for _, h := range r.Hoards() {
-		require.True(t, h.ID == 0 || h.Empty(), "%+v", h)
-	}
+	r.requireOnlyTheFirst()
 	r.verify(nil)
 	r.requireEmpty()
 }

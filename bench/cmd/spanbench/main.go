@@ -71,10 +71,8 @@ func run(ctx context.Context, args []string, out, errs io.Writer) error {
 		return err
 	}
 	defer os.RemoveAll(scratch)
-	if o.out != "" {
-		if err := os.MkdirAll(o.out, 0o755); err != nil {
-			return fmt.Errorf("-out: %w", err)
-		}
+	if err := o.requireWritable(); err != nil {
+		return err
 	}
 	p := newProgress(errs, started, o.limit)
 	defer p.erase()

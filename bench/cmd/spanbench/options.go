@@ -110,11 +110,6 @@ func parse(args []string, errs io.Writer) (*options, error) {
 		if info, err := os.Stat(o.benchfmt); err == nil && info.IsDir() {
 			return nil, fmt.Errorf("-benchfmt %s: it is a folder", o.benchfmt)
 		}
-		f, err := os.OpenFile(o.benchfmt, os.O_WRONLY|os.O_CREATE, 0o644) // or it would be known when all is measured
-		if err != nil {
-			return nil, fmt.Errorf("-benchfmt: %w", err)
-		}
-		f.Close()
 	}
 	if *tags != "" {
 		o.tags = strings.Split(*tags, ",")
@@ -208,6 +203,28 @@ func (o *options) traceFiles(module string) ([]suite.TraceFile, error) {
 		return files, nil
 	}
 	return suite.SmallTraces(filepath.Join(module, smallTraces)), nil
+}
+
+// requireWritable returns an error if what -out and -benchfmt name cannot be written to, before anything is measured. A folder
+// is made, a file is left as it is.
+func (o *options) requireWritable() error {
+	if o.out != "" {
+		if err := os.MkdirAll(o.out, 0o755); err != nil {
+			return fmt.Errorf("-out: %w", err)
+		}
+	}
+	if o.benchfmt == "" {
+		return nil
+	}
+	_, missing := os.Stat(o.benchfmt)
+	f, err := os.OpenFile(o.benchfmt, os.O_WRONLY|os.O_CREATE, 0o644)
+	if err != nil {
+		return fmt.Errorf("-benchfmt: %w", err)
+	}
+	if missing != nil {
+		os.Remove(o.benchfmt)
+	}
+	return f.Close()
 }
 
 // requireWorker returns an error if the baseline is no worker.
