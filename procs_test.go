@@ -111,6 +111,9 @@ func TestAllocationEmptiesCachesOfVanishedProcs(t *testing.T) {
 	h := newHeap(t)
 	h.Free(alloc(t, h, 16<<20)) // so that it need not grow, and look for what is idle
 	sizes := spread(t, h.AllocUninit, h.Free)
+	for try := 0; try < 100 && len(cachedOf(h.Stats().Classes, sizes)) < len(sizes); try++ {
+		spread(t, h.AllocUninit, h.Free) // a goroutine that changed its P has left a sampled block's slot to its span
+	}
 	require.Len(t, cachedOf(h.Stats().Classes, sizes), len(sizes))
 	runtime.GOMAXPROCS(1)
 	for range 64 << 20 / 5000 {
