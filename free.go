@@ -65,10 +65,14 @@ func (h *Heap) freeBytes(p, n uintptr) {
 // freeMakingRoom is freeSized with room made for the block before.
 func (h *Heap) freeMakingRoom(op string, class mheap.SpanClass, p, n uintptr) bool {
 	a := h.key.ArenaOf(p)
-	if a == nil || a.Entry(p).LiveSlot(class, p) == 0 {
+	if a == nil {
 		return false
 	}
-	h.caches.MakeRoom(nil, class)
+	state := a.Entry(p).LiveSlot(class, p)
+	if state == 0 {
+		return false
+	}
+	h.caches.MakeRoom(nil, class, mheap.SlotState(state))
 	if !h.freeSized(op, class, p, n) {
 		return false
 	}

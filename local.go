@@ -211,7 +211,7 @@ func (l *Local) freeOtherwise(p, state, n uintptr) {
 	l.use.begin()
 	owned := c.Owns(mheap.SlotState(state))
 	if owned || !c.HasRoomAside() {
-		l.heap.caches.MakeRoom(c, class)
+		l.heap.caches.MakeRoom(c, class, 0)
 	}
 	switch {
 	case owned && l.freeOwn(class, p, state, n):

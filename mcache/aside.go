@@ -13,12 +13,13 @@ import (
 
 // aside is the slots that wait, the oldest first.
 type aside struct {
-	count uintptr
-	room  uintptr // how many more there may be; 0 in a cache that is nobody's
-	bytes uintptr // what was asked for of their blocks
-	large uintptr // the length in bytes of the large objects among them
-	slots [asideSlots]asideSlot
-	of    [256]uint8 // how many there are, by span class
+	count   uintptr
+	room    uintptr // how many more there may be; 0 in a cache that is nobody's
+	bytes   uintptr // what was asked for of their blocks
+	large   uintptr // the length in bytes of the large objects among them
+	settled uintptr // what was asked for of blocks whose slots have waited, ever
+	slots   [asideSlots]asideSlot
+	of      [256]uint8 // how many there are, by span class
 }
 
 // asideSlot is the slot of a block of n bytes.
@@ -88,14 +89,20 @@ func (a *aside) ripe() uintptr { return a.count - min(a.count, asideWait) }
 const leastRipe = 8
 
 // makeRoomAside settles slots of c, which the caller leaves, where there is no room for more: the ripe ones, or, where it is
-// large ones that are too many bytes, all, after a microsecond.
-func (s *Set) makeRoomAside(own, c *Cache) {
+// large ones that are too many bytes, all, after a microsecond. next is the state of the block that the owner wants to free, or 0
+// where he has no other cache to follow.
+func (s *Set) makeRoomAside(own, c *Cache, next uint8) {
+	var left *Cache
+	if next != 0 {
+		left = s.left(c, next)
+	}
 	most := c.aside.ripe()
 	if c.aside.bytes > asideBytes {
 		awaitStores() // pinned as it is, which takes less than to leave and to look what changed meanwhile
 		most = c.aside.count
 	}
 	s.settleSome(own, c, most)
+	s.follow(c, left)
 }
 
 // settleSome puts the oldest slots that wait in c, which the caller leaves, on their magazines. Where one is
@@ -117,7 +124,7 @@ func (s *Set) settleSome(own, c *Cache, most uintptr) {
 // what does. What no magazine has room for is in run, n slots of one class.
 func (s *Set) settle(c *Cache, most uintptr, run *[maxFill]mheap.Slot) (n int, class mheap.SpanClass) {
 	a := &c.aside
-	settled := uintptr(0)
+	settled, before := uintptr(0), a.bytes
 	for ; settled < most && !c.homing.full(); settled++ {
 		x := &a.slots[settled]
 		room := !x.class.Large() && c.HasRoom(x.class)
@@ -141,6 +148,7 @@ func (s *Set) settle(c *Cache, most uintptr, run *[maxFill]mheap.Slot) (n int, c
 			n, class = n+1, x.class
 		}
 	}
+	a.settled += before - a.bytes
 	a.count = uintptr(copy(a.slots[:], a.slots[settled:a.count]))
 	if a.room = 0; a.bytes <= asideBytes {
 		a.room = asideSlots - a.count

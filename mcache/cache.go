@@ -10,7 +10,8 @@
 //
 // Slots that are freed go onto the magazine of whoever frees them, set aside for a while if another cache allocated
 // the block, and from there to the next allocation on that P, but for some that go home; a magazine that is full gives a run
-// of them back to the central. So what a cache holds is bounded, whoever allocates and whoever frees.
+// of them back to the central. So what a cache holds is bounded, whoever allocates and whoever frees. An owner who has come
+// from another P may change caches with that one.
 package mcache
 
 import (
@@ -32,9 +33,10 @@ type Cache struct {
 
 	aside  aside
 	homing homing
-	id     int
-	home   uint8   // the number of the spans' home that is its own, and by which it owns blocks, or 0
-	spent  uintptr // of the magazines' budget
+	trail  trail
+	id     atomic.Int32 // the number of its owner; written by who has seized it
+	home   uint8        // the number of the spans' home that is its own, and by which it owns blocks, or 0
+	spent  uintptr      // of the magazines' budget
 	pacing pacing
 	large  largeSlots
 
@@ -44,6 +46,9 @@ type Cache struct {
 	trimmed [mheap.NumSpanClasses]uintptr // the blocks allocated when they were last noted, by trim or half way to it
 	dry     [mheap.NumSpanClasses]bool    // whose magazine was found empty since
 }
+
+// owner is the number of the cache's owner.
+func (c *Cache) owner() int { return int(c.id.Load()) }
 
 // noState is the state of no slot.
 const noState uint8 = 0xff

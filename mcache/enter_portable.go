@@ -38,7 +38,7 @@ func (s *Set) Enter(id int) *Cache {
 // Leave unlocks c. The caller may not use it any more.
 func (s *Set) Leave(c *Cache) {
 	if c != &nobody {
-		s.locks[c.id].Unlock()
+		s.locks[c.owner()].Unlock()
 	}
 }
 
@@ -57,7 +57,7 @@ func (s *Set) Visit(here int) *Cache { return s.Enter(here) }
 func (s *Set) Done(c *Cache) { s.Leave(c) }
 
 // enterAgain enters the cache that c was, which Pin need not find from another stack frame.
-func (s *Set) enterAgain(c *Cache) *Cache { return s.Enter(c.id) }
+func (s *Set) enterAgain(c *Cache) *Cache { return s.Enter(c.owner()) }
 
 // owner returns what Pin does.
 func (s *Set) owner() int { return Pin() }

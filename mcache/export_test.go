@@ -57,7 +57,7 @@ func (s *Set) Hoards() (hoards []Hoard) {
 }
 
 func (c *Cache) hoard() Hoard {
-	h := Hoard{ID: c.id, LargeBytes: c.large.bytes, Spent: c.spent, Aside: c.aside.count}
+	h := Hoard{ID: c.owner(), LargeBytes: c.large.bytes, Spent: c.spent, Aside: c.aside.count}
 	for i := int(mheap.LargeNoscan) + 1; i < mheap.NumSpanClasses; i++ {
 		class := mheap.SpanClass(i)
 		b := &c.bins[class]
@@ -131,3 +131,11 @@ const (
 
 // BeginLarge begins a stretch of large objects in the cache, for one of n bytes.
 func (c *Cache) BeginLarge(n uintptr) { c.renew(mheap.LargeNoscan, n, 0, false) }
+
+const LeftAfter = leftAfter
+
+// StayFor has no caches change owners for so long.
+func (s *Set) StayFor(d time.Duration) { s.stays = clock() + d }
+
+// Exchanges tells whether caches have changed owners, or were about to.
+func (s *Set) Exchanges() time.Duration { return s.stays }

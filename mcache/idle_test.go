@@ -143,7 +143,7 @@ func TestALargeObjectIsMadeOfWhatLaysIdle(t *testing.T) {
 		idle = append(idle, r.mustAlloc(class, 8192))
 	}
 	for _, b := range idle {
-		r.MakeRoom(nil, class) // or those for which there is none wait aside
+		r.MakeRoom(nil, class, 0) // or those for which there is none wait aside
 		r.mustFree(b)
 	}
 	committed := r.heap.Committed()

@@ -33,7 +33,7 @@ const (
 // belongTo makes m the mail of c, which is new.
 func (m *mail) belongTo(c *Cache) {
 	m.mu.Lock()
-	m.cache = c
+	storeCache(&m.cache, c)
 	m.mu.Unlock()
 }
 

@@ -104,26 +104,40 @@ func (r *rig) free(b block) bool {
 		return false
 	}
 	state, _ := e.Slot(b.addr)
-	c := r.Enter(mcache.Pin())
 	if b.class.Large() {
-		return r.freeLarge(c, b, state)
+		return r.freeLarge(r.Enter(mcache.Pin()), b, state)
 	}
-	if s := mheap.SlotState(state); c.Owns(s) {
-		if c.HasRoom(b.class) {
-			c.Push(b.class, b.addr, state, b.n)
-			r.Leave(c)
-			return true
-		}
-	} else if mheap.IsLive(s) && c.HasRoomAside() && c.FreeAside(state) {
-		c.PutAside(b.class, b.addr, state, b.n)
-		r.Leave(c)
+	if r.freeSmall(b, state) {
 		return true
 	}
-	r.Leave(c)
+	if s := mheap.SlotState(state); mheap.IsLive(s) {
+		r.MakeRoom(nil, b.class, s)
+		if r.freeSmall(b, state) {
+			return true
+		}
+	}
 	if !mheap.FreeSlot(state, mheap.Away) {
 		return false
 	}
 	r.Free(nil, b.class, b.addr, state, b.n, true)
+	return true
+}
+
+// freeSmall is free of a small block where the cache has room for its slot.
+func (r *rig) freeSmall(b block, state uintptr) bool {
+	c := r.Enter(mcache.Pin())
+	defer r.Leave(c)
+	switch s := mheap.SlotState(state); {
+	case c.Owns(s):
+		if !c.HasRoom(b.class) {
+			return false
+		}
+		c.Push(b.class, b.addr, state, b.n)
+		return true
+	case !mheap.IsLive(s) || !c.HasRoomAside() || !c.FreeAside(state):
+		return false
+	}
+	c.PutAside(b.class, b.addr, state, b.n)
 	return true
 }
 

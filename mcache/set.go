@@ -38,6 +38,7 @@ type Set struct {
 	all     [MaxCaches]*Cache  // every cache made, by owner
 	looks   [MaxCaches]uintptr // of the caches, when they were last noted, for sweep
 	stopped time.Duration      // when a sweep last stopped the world
+	stays   time.Duration      // until then no owners change caches
 	parked  [MaxCaches]bool    // empty caches that their owners do not find
 	owning  numbers            // by which caches own blocks
 	top     int                // no cache has this number or a higher one
@@ -109,7 +110,7 @@ func (s *Set) join() bool {
 	if err != nil {
 		return false
 	}
-	c.id = id
+	c.id.Store(int32(id))
 	s.known.Store(max(s.known.Load(), int32(s.owners())))
 	s.all[id] = c
 	s.top = max(s.top, id+1)

@@ -53,7 +53,9 @@ func (s *Set) Alloc(own *Cache, class mheap.SpanClass, n uintptr) (addr, rate ui
 			continue
 		}
 		if ripe := c.aside.ripe(); b.top == b.base && b.top != b.end && ripe >= leastRipe {
+			left := s.leftWith(own, c)
 			s.settleSome(own, c, min(ripe, (b.end-b.base)/slotSize))
+			s.follow(c, left)
 			continue
 		}
 		if b.top == b.base {
@@ -147,7 +149,7 @@ func (s *Set) Free(own *Cache, class mheap.SpanClass, addr, state, n uintptr, wa
 				return
 			}
 		case waits && !c.HasRoomAside():
-			s.makeRoomAside(own, c)
+			s.makeRoomAside(own, c, 0)
 		case !c.HasRoom(class) && !class.Large() && !tried:
 			tried = true
 			s.makeRoom(own, c, class)
@@ -181,8 +183,8 @@ func (s *Set) Free(own *Cache, class mheap.SpanClass, addr, state, n uintptr, wa
 }
 
 // MakeRoom makes room for a slot of the class on its magazine, or aside, where there is none, if it can. own is the
-// caller's own cache, or nil for its P's.
-func (s *Set) MakeRoom(own *Cache, class mheap.SpanClass) {
+// caller's own cache, or nil for its P's. next is the state of the block that is to be freed, or 0 for the owner of a Local.
+func (s *Set) MakeRoom(own *Cache, class mheap.SpanClass, next uint8) {
 	switch c := s.enter(own); {
 	case c == &nobody:
 		s.Leave(c)
@@ -190,7 +192,7 @@ func (s *Set) MakeRoom(own *Cache, class mheap.SpanClass) {
 	case !c.HasRoom(class):
 		s.makeRoom(own, c, class)
 	case !c.HasRoomAside():
-		s.makeRoomAside(own, c)
+		s.makeRoomAside(own, c, next)
 	default:
 		s.leave(own, c)
 	}
