@@ -132,9 +132,9 @@ var goals = []goal{
 	{"zeroed, 16 to 1024 bytes: Go's make / spanheap", 3, 6, true,
 		all(zeroed, upTo1024), of(suite.Make, suite.Spanheap)},
 	{"pair of 32 KiB: spanheap / best native", 2, 1, false,
-		all(plain, large, func(c suite.Cell) bool { return c.Size == 32<<10 }), overBest(suite.Spanheap)},
+		all(plain, large, procs(1), func(c suite.Cell) bool { return c.Size == 32<<10 }), overBest(suite.Spanheap)},
 	{"pair of 256 KiB: spanheap / best native", 2, 1, false,
-		all(plain, large, func(c suite.Cell) bool { return c.Size == 256<<10 }), overBest(suite.Spanheap)},
+		all(plain, large, procs(1), func(c suite.Cell) bool { return c.Size == 256<<10 }), overBest(suite.Spanheap)},
 }
 
 // Targets measures the goals by what came of a run.

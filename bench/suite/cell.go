@@ -70,35 +70,34 @@ func join(groups ...[]Cell) []Cell {
 }
 
 var (
-	own = []int{0}
-	one = []int{1}
+	own   = []int{0}
+	one   = []int{1}
+	many  = []int{2, 4, 8}
+	every = []int{1, 2, 4, 8}
 )
 
-// FullCells returns all rows.
+// FullCells returns all rows: every pattern over its sizes and over the goroutines that it can have. Zeroed blocks differ by who
+// zeroes them, which more goroutines do not change.
 func FullCells() []Cell {
 	return join(
-		over("pair", []int{16, 64, 256, 1024, 4096, 32 << 10, 256 << 10}, one),
-		over("pair", []int{64}, []int{2, 4, 8}),
-		over("pair-1000-live", []int{64, 1024, 4096}, one),
-		over("batch-64", []int{64, 1024}, one),
-		over("batch-1000", []int{64, 1024, 4096}, one),
-		over("batch-1000", []int{64}, []int{2}),
-		over("batch-1000-random", []int{64, 1024, 4096}, one),
-		over("batch-1000-random", []int{64}, []int{2}),
-		over("mixed", own, []int{1, 2, 4, 8}),
-		over("mixed-constant", []int{64, 1024}, []int{1, 2}),
-		over("producer-consumer", []int{64}, []int{2, 4, 8}),
-		over("producer-consumer", []int{1024}, []int{2}),
-		over("swap", own, []int{2, 4, 8}),
-		over("larson", own, []int{1, 2, 4, 8}),
-		over("xmalloc-test", []int{64}, []int{2, 4, 8}),
-		over("sh6bench", own, []int{1, 2, 8}),
-		over("sh8bench", own, []int{1, 2, 8}),
-		over("alloc-test", own, []int{1, 2, 8}),
-		over("mstress", own, []int{1, 2, 8}),
-		over("rptest", own, []int{1, 2, 8}),
-		over("cache-scratch", []int{8}, []int{2, 8}),
-		over("cache-thrash", []int{8}, []int{2, 8}),
+		over("pair", []int{16, 64, 256, 1024, 4096, 32 << 10, 256 << 10}, every),
+		over("pair-1000-live", []int{64, 1024, 4096}, every),
+		over("batch-64", []int{64, 1024}, every),
+		over("batch-1000", []int{64, 1024, 4096}, every),
+		over("batch-1000-random", []int{64, 1024, 4096}, every),
+		over("mixed", own, every),
+		over("mixed-constant", []int{64, 1024}, every),
+		over("producer-consumer", []int{64, 1024}, many),
+		over("swap", own, many),
+		over("larson", own, every),
+		over("xmalloc-test", []int{64}, many),
+		over("sh6bench", own, every),
+		over("sh8bench", own, every),
+		over("alloc-test", own, every),
+		over("mstress", own, every),
+		over("rptest", own, every),
+		over("cache-scratch", []int{8}, many),
+		over("cache-thrash", []int{8}, many),
 		zeroed(join(
 			over("pair", []int{16, 64, 256, 1024}, one),
 			over("batch-1000-random", []int{16, 64, 256, 1024}, one),

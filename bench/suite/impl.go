@@ -77,15 +77,15 @@ func Impls() []*Impl {
 		{Name: "spanheap-check-3", About: "spanheap at DebugStacks", Kind: Go, env: []string{"SPANHEAPDEBUG=check=3"}, runs: simple, replays: true, slowly: true},
 		{Name: Make, About: "Go's make, its collector included", Kind: Go, tag: "peer_make", zeroes: always, replays: true},
 		{Name: "new", About: "Go's new of a 64-byte type, its collector included", Kind: Go, tag: "peer_new", zeroes: always, runs: typed},
-		{Name: "sync.Pool", About: "a sync.Pool of *[]byte for every power of two", Kind: Go, tag: "peer_pool"},
+		{Name: "sync.Pool", About: "a sync.Pool of *[]byte for every power of two", Kind: Go, tag: "peer_pool", runs: upToTwo},
 		{Name: Modernc, About: "modernc.org/memory behind a sync.Mutex", Kind: Go, tag: "peer_modernc", module: "modernc.org/memory", zeroes: both, replays: true},
 		{Name: "modernc", About: "modernc.org/memory without a lock, for one goroutine", Kind: Go, tag: "peer_modernc_unlocked", module: "modernc.org/memory", zeroes: both, runs: alone},
-		{Name: "mcache", About: "bytedance's mcache", Kind: Go, tag: "peer_mcache", module: "github.com/bytedance/gopkg"},
+		{Name: "mcache", About: "bytedance's mcache", Kind: Go, tag: "peer_mcache", module: "github.com/bytedance/gopkg", runs: upToTwo},
 		{Name: "ristretto", About: "ristretto's z.Calloc, on the Go heap as it is without its build tag", Kind: Go, tag: "peer_ristretto", module: "github.com/dgraph-io/ristretto/v2", zeroes: always, runs: inShort},
 		{Name: "ristretto-je", About: "ristretto's z.Calloc with its build tag jemalloc", Kind: Cgo, tag: "peer_ristretto_jemalloc", extra: []string{"jemalloc"}, needs: []string{"/usr/local/lib/libjemalloc.a"}, module: "github.com/dgraph-io/ristretto/v2", zeroes: always, runs: inShort},
 		{Name: "arrow-go", About: "Arrow's GoAllocator", Kind: Go, tag: "peer_arrow", module: "github.com/apache/arrow-go/v18", zeroes: always, runs: inShort},
 		{Name: "arrow-malloc", About: "Arrow's Mallocator, on cgo", Kind: Cgo, tag: "peer_arrow_mallocator", module: "github.com/apache/arrow-go/v18", zeroes: always, runs: inShort},
-		{Name: "cgo-malloc", About: "glibc's malloc through cgo", Kind: Cgo, tag: "peer_cgo_malloc", zeroes: both},
+		{Name: "cgo-malloc", About: "glibc's malloc through cgo", Kind: Cgo, tag: "peer_cgo_malloc", zeroes: both, runs: upToTwo},
 		{Name: CgoJemalloc, About: "jemalloc's mallocx through cgo", Kind: Cgo, tag: "peer_cgo_jemalloc", zeroes: both},
 		{Name: Glibc, About: "the C library's malloc, in C", Kind: Native, zeroes: both, replays: true, retains: true},
 		{Name: Jemalloc, About: "jemalloc, in C", Kind: Native, library: "libjemalloc.so.2", zeroes: both, replays: true, retains: true},
@@ -137,6 +137,9 @@ func (i *Impl) program(zeroed bool) string {
 func inGroups(c Cell) bool {
 	return slices.Contains([]string{"batch-64", "batch-1000", "batch-1000-random", "producer-consumer"}, c.Pattern)
 }
+
+// upToTwo keeps impls that no target speaks of to rows of one and two goroutines.
+func upToTwo(c Cell) bool { return c.Procs <= 2 }
 
 func alone(c Cell) bool { return c.Procs == 1 && !c.Zeroed }
 

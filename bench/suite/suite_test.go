@@ -193,12 +193,22 @@ func TestFindTracesWantsTraces(t *testing.T) {
 func TestPlansHoldCellsThatPatternsTake(t *testing.T) {
 	full := FullCells()
 	seen := map[string]bool{}
+	goroutines := map[string][]int{} // by pattern and size
 	for _, c := range full {
+		if of := c.Pattern + c.SizeText(); !c.Zeroed {
+			goroutines[of] = append(goroutines[of], c.Procs)
+		}
 		require.False(t, seen[c.Name()], "%s stands there twice", c.Name())
 		seen[c.Name()] = true
 		require.Contains(t, pattern.Names(), c.Pattern)
 		require.NotEmpty(t, c.SizeText(), c.Pattern)
 		require.NoError(t, pattern.Check(c.Pattern, pattern.Params{Size: c.Size, Procs: c.Procs}))
+	}
+	for of, procs := range goroutines {
+		if procs[0] == 1 {
+			procs = procs[1:] // not all patterns are for one
+		}
+		require.Equal(t, []int{2, 4, 8}, procs, of)
 	}
 	require.Subset(t, full, ShortCells())
 	require.Subset(t, ShortCells(), GuardCells())
@@ -215,6 +225,8 @@ func TestImplsAreMeasuredWhereTheyBelong(t *testing.T) {
 	require.True(t, names[Spanheap].Runs(zeroedPair))
 	require.True(t, names[Make].Runs(pair), "what always zeroes stands in all rows")
 	require.False(t, names["sync.Pool"].Runs(zeroedPair))
+	require.True(t, names["sync.Pool"].Runs(Cell{"pair", 64, 2, false}))
+	require.False(t, names["sync.Pool"].Runs(Cell{"pair", 64, 4, false}))
 	require.False(t, names[Batch].Runs(pair))
 	require.True(t, names[Batch].Runs(Cell{"batch-64", 64, 1, false}))
 	require.False(t, names["modernc"].Runs(Cell{"pair", 64, 2, false}), "not safe for two goroutines")
