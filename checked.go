@@ -273,7 +273,7 @@ func (h *Heap) reallocChecked(b []byte, e mheap.Entry, n uintptr) ([]byte, error
 	}
 	moved := bytesAt(q, int(n))
 	clear(moved[copy(moved, b[:min(len(b), int(x.size))]):])
-	h.freeMoved(b, moved)
+	freeMoved(h.Free, b, moved)
 	return moved, nil
 }
 

@@ -53,8 +53,8 @@ func (h *Heap) takeLocal(c *mcache.Cache) {
 	h.caches.Return(c)
 }
 
-// Close gives back what the Local holds. Its blocks live on. Afterwards Alloc, AllocUninit and Close return ErrClosed; Free
-// goes on, by way of the heap.
+// Close gives back what the Local holds. Its blocks live on. Afterwards Alloc, AllocUninit, Realloc and Close return ErrClosed;
+// Free goes on, by way of the heap.
 func (l *Local) Close() error {
 	l.use.begin()
 	defer l.use.end()
@@ -149,6 +149,33 @@ func (l *Local) allocBytes(n int, zero bool) ([]byte, error) {
 		clear(b)
 	}
 	return b, nil
+}
+
+// Realloc changes the size of a block of the Local's heap, whoever allocated it. See Heap.Realloc. A small block that must move
+// goes the way of Free, and the new one comes as from AllocUninit. After Close it returns ErrClosed, and b stays valid.
+func (l *Local) Realloc(b []byte, n int) ([]byte, error) {
+	l.use.begin()
+	h, here, closed := l.heap, l.cache != mcache.Nobody() && l.heap.checks == nil, l.closed
+	l.use.end()
+	switch small := uintptr(sizeclass.MaxSmall); {
+	case closed:
+		return nil, localClosed{}
+	case cap(b) == 0:
+		return l.Alloc(n)
+	case !here || uintptr(cap(b)) > small || uintptr(n)-1 >= small:
+		return h.Realloc(b, n)
+	}
+	p := addressOf(b)
+	if e := h.liveBlock("Realloc", p); goodSize(uintptr(n)) == usableSize(e, p) {
+		return h.Realloc(b, n)
+	}
+	moved, err := l.AllocUninit(n)
+	if err != nil {
+		return nil, err
+	}
+	clear(moved[copy(moved, b):])
+	freeMoved(l.Free, b, moved)
+	return moved, nil
 }
 
 // Free gives back a block of the Local's heap, whoever allocated it. See Heap.Free.

@@ -64,6 +64,7 @@ func requireNothingOnTheGoHeap(t *testing.T) {
 			h.FreeBatch(held[:must(h.AllocBatch(n, held[:]))])
 		}
 	}
+	pairs["a Local's Realloc"] = func() { l.Free(must(l.Realloc(must(l.Alloc(10)), 5000))) }
 	for name, pair := range pairs {
 		pair() // the first time makes caches and looks at types
 		require.Zero(t, testing.AllocsPerRun(200, pair), name)

@@ -130,15 +130,15 @@ func (h *Heap) move(b []byte, e mheap.Entry, n uintptr) ([]byte, error) {
 }
 
 // freeMoved frees b, a block whose bytes have been copied to a new one; or the new one, when another has freed b meanwhile.
-func (h *Heap) freeMoved(b, moved []byte) {
+func freeMoved(free func([]byte), b, moved []byte) {
 	freed := false
 	defer func() {
 		if !freed {
-			h.Free(moved)
+			free(moved)
 			panicAs("Realloc", recover())
 		}
 	}()
-	h.Free(b)
+	free(b)
 	freed = true
 }
 

@@ -31,3 +31,5 @@ func (h handle) get(n int) (b block) {
 func (h handle) getZeroed(n int) block { return must(h.local.Alloc(n)) }
 
 func (h handle) put(b block) { h.local.Free(b) }
+
+func (h handle) regrow(b block, n int) block { return must(h.local.Realloc(b, n)) }

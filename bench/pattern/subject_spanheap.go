@@ -26,3 +26,5 @@ func (h handle) get(n int) (b block) {
 func (h handle) getZeroed(n int) block { return must(h.heap.Alloc(n)) }
 
 func (h handle) put(b block) { h.heap.Free(b) }
+
+func (h handle) regrow(b block, n int) block { return must(h.heap.Realloc(b, n)) }
