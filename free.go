@@ -72,7 +72,7 @@ func (h *Heap) freeMakingRoom(op string, class mheap.SpanClass, p, n uintptr) bo
 	if state == 0 {
 		return false
 	}
-	h.caches.MakeRoom(nil, class, mheap.SlotState(state))
+	h.caches.MakeRoom(nil, class, mheap.OwnerOf(mheap.SlotState(state)))
 	if !h.freeSized(op, class, p, n) {
 		return false
 	}

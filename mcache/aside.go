@@ -17,7 +17,7 @@ type aside struct {
 	room    uintptr // how many more there may be; 0 in a cache that is nobody's
 	bytes   uintptr // what was asked for of their blocks
 	large   uintptr // the length in bytes of the large objects among them
-	settled uintptr // what was asked for of blocks whose slots have waited, ever
+	settled uintptr // what was asked for of small blocks whose slots have waited, ever
 	slots   [asideSlots]asideSlot
 	of      [256]uint8 // how many there are, by span class
 }
@@ -89,20 +89,14 @@ func (a *aside) ripe() uintptr { return a.count - min(a.count, asideWait) }
 const leastRipe = 8
 
 // makeRoomAside settles slots of c, which the caller leaves, where there is no room for more: the ripe ones, or, where it is
-// large ones that are too many bytes, all, after a microsecond. next is the state of the block that the owner wants to free, or 0
-// where he has no other cache to follow.
-func (s *Set) makeRoomAside(own, c *Cache, next uint8) {
-	var left *Cache
-	if next != 0 {
-		left = s.left(c, next)
-	}
+// large ones that are too many bytes, all, after a microsecond.
+func (s *Set) makeRoomAside(own, c *Cache) {
 	most := c.aside.ripe()
 	if c.aside.bytes > asideBytes {
 		awaitStores() // pinned as it is, which takes less than to leave and to look what changed meanwhile
 		most = c.aside.count
 	}
 	s.settleSome(own, c, most)
-	s.follow(c, left)
 }
 
 // settleSome puts the oldest slots that wait in c, which the caller leaves, on their magazines. Where one is
@@ -124,7 +118,7 @@ func (s *Set) settleSome(own, c *Cache, most uintptr) {
 // what does. What no magazine has room for is in run, n slots of one class.
 func (s *Set) settle(c *Cache, most uintptr, run *[maxFill]mheap.Slot) (n int, class mheap.SpanClass) {
 	a := &c.aside
-	settled, before := uintptr(0), a.bytes
+	settled, small := uintptr(0), uintptr(0)
 	for ; settled < most && !c.homing.full(); settled++ {
 		x := &a.slots[settled]
 		room := !x.class.Large() && c.HasRoom(x.class)
@@ -134,6 +128,9 @@ func (s *Set) settle(c *Cache, most uintptr, run *[maxFill]mheap.Slot) (n int, c
 		a.bytes -= uintptr(x.n)
 		a.of[x.class]--
 		a.large -= x.length()
+		if !x.class.Large() {
+			small += uintptr(x.n)
+		}
 		switch slot := (mheap.Slot{Addr: x.addr, State: x.state}); {
 		case !mheap.Settle(slot, x.class, c.away):
 			c.bins[x.class].freed -= uintptr(x.n)
@@ -148,7 +145,7 @@ func (s *Set) settle(c *Cache, most uintptr, run *[maxFill]mheap.Slot) (n int, c
 			n, class = n+1, x.class
 		}
 	}
-	a.settled += before - a.bytes
+	a.settled += small
 	a.count = uintptr(copy(a.slots[:], a.slots[settled:a.count]))
 	if a.room = 0; a.bytes <= asideBytes {
 		a.room = asideSlots - a.count

@@ -34,7 +34,7 @@ type Cache struct {
 	aside  aside
 	homing homing
 	trail  trail
-	id     atomic.Int32 // the number of its owner; written by who has seized it
+	id     atomic.Int32 // the number of its owner, or leased; written by who has seized it
 	home   uint8        // the number of the spans' home that is its own, and by which it owns blocks, or 0
 	spent  uintptr      // of the magazines' budget
 	pacing pacing
@@ -46,6 +46,9 @@ type Cache struct {
 	trimmed [mheap.NumSpanClasses]uintptr // the blocks allocated when they were last noted, by trim or half way to it
 	dry     [mheap.NumSpanClasses]bool    // whose magazine was found empty since
 }
+
+// leased is the owner of caches that Lease makes.
+const leased = -1
 
 // owner is the number of the cache's owner.
 func (c *Cache) owner() int { return int(c.id.Load()) }

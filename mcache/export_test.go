@@ -132,10 +132,30 @@ const (
 // BeginLarge begins a stretch of large objects in the cache, for one of n bytes.
 func (c *Cache) BeginLarge(n uintptr) { c.renew(mheap.LargeNoscan, n, 0, false) }
 
-const LeftAfter = leftAfter
+const (
+	LeftAfter   = leftAfter
+	BusyFor     = busyFor
+	SeveralFor  = severalFor
+	StopShare   = stopShare
+	LongestStay = longestStay
+)
 
-// StayFor has no caches change owners for so long.
-func (s *Set) StayFor(d time.Duration) { s.stays = clock() + d }
+// Joined makes a cache for the owner with the number, who has none.
+func (s *Set) Joined(id int) (*Cache, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c, err := s.newCache(s.owning.next())
+	if err == nil {
+		c.id.Store(int32(id))
+		s.all[id] = c
+		s.top = max(s.top, id+1)
+		s.put(id, c)
+	}
+	return c, err
+}
 
-// Exchanges tells whether caches have changed owners, or were about to.
-func (s *Set) Exchanges() time.Duration { return s.stays }
+// At returns the cache that the owner with the number finds, or Nobody.
+func (s *Set) At(id int) *Cache { return loadCache(&s.caches[id]) }
+
+// Follow is what the owner of c does who frees, or settles, a block that another cache owns.
+func (s *Set) Follow(c, other *Cache) { s.follow(c, other.home) }

@@ -1,6 +1,7 @@
 package mcache
 
 import (
+	"sync/atomic"
 	"time"
 
 	"github.com/spanheap/spanheap/mheap"
@@ -8,101 +9,116 @@ import (
 
 // A cache follows its goroutine. The scheduler moves one that works all the time to another P now and then. Nearly all that it
 // frees there is owned by the cache it left, whose slots lie idle, and has to be set aside; what it allocates comes from new
-// spans. So where an owner frees little else than blocks of one other cache, and nobody has used that one for a while, the two
-// owners change caches. It takes a stop of the world, as emptying another's cache does.
+// spans. So where an owner frees little else than small blocks of one other cache, and nobody has used that one for a while, the
+// two owners change caches. It takes a stop of the world, as emptying another's cache does.
 
-// trail is what a cache has seen of another one that its owner may have left.
+// trail is what is known of the cache that a cache's owner may have left. All but until is guarded by the set's lock.
 type trail struct {
-	live  uint8         // the state of that one's live blocks, or 0 for none
-	look  uintptr       // what it looked like
-	freed uintptr       // the bytes of small blocks that had been freed here then, ever
-	aside uintptr       // those of them, and of large ones, that had been set aside, and settled
-	until time.Duration // when to look again
+	until atomic.Int64 // when to look again, by the clock
+	other *Cache       // that one, or nil
+	look  uintptr      // what it looked like then
+	freed uintptr      // how many bytes of small blocks had been freed here by then
+	aside uintptr      // and how many of them had been aside, and settled
 }
 
 const (
 	// leftAfter is how long a cache does nothing until its owner may have left it.
 	leftAfter = 300 * time.Microsecond
-	// No cache is watched for severalFor after the owner freed blocks of more than one other, and for busyFor after the one was
-	// found at work: to look at it took a cache line per class from who works with it.
+	// severalFor is how long none is watched after blocks of two were freed, and busyFor after the one was found at work, since
+	// a look at it takes a cache line per class from who works with it, or is a Local's.
 	severalFor = time.Millisecond
 	busyFor    = 10 * time.Millisecond
 	// One part in leftParts of what an owner frees may be owned by others than the cache he left.
 	leftParts = 4
-	// stopShare bounds the time for which the world is stopped to change caches: one part in so many.
-	stopShare = 100
+	// The world is stopped to change caches of a set for one part in stopShare of the time, but once in longestStay at least.
+	stopShare   = 100
+	longestStay = time.Second
 )
 
-// leftWith is left, as the slot tells that has waited the longest in c. There is one. own is c if that is a Local's.
-func (s *Set) leftWith(own, c *Cache) *Cache {
-	span := mheap.SpanOf(c.aside.slots[0].addr)
-	if own != nil || span == nil || span.Home() == c.home {
-		return nil
+// homeAside is the home of the slot that has waited the longest in c, the caller's.
+func (c *Cache) homeAside() uint8 {
+	if span := mheap.SpanOf(c.aside.slots[0].addr); span != nil {
+		return span.Home()
 	}
-	return s.left(c, mheap.LiveOf(span.Home()))
+	return 0
 }
 
-// left returns the cache that the owner of c, the caller's, has left, or nil. He frees a block of that state.
-func (s *Set) left(c *Cache, state uint8) *Cache {
-	now, before := clock(), c.trail
-	switch {
-	case now < before.until:
-		return nil
-	case !mheap.Owned(state) || before.live != 0 && before.live != state:
-		c.trail = trail{until: now + severalFor}
-		return nil
-	}
-	other := loadCache(&s.mails[mheap.OwnerOf(state)].cache)
-	t := trail{state, other.look(), c.freed(), c.aside.settled, now + leftAfter}
-	if before.live != 0 && before.look != t.look {
-		t = trail{until: now + busyFor}
-	}
-	c.trail = t
-	if before.live == 0 || t.live == 0 || t.aside-before.aside < (t.freed-before.freed)/leftParts*(leftParts-1) {
-		return nil
-	}
-	return other
-}
-
-// freed is how many bytes of small blocks the owner has freed, ever. Large ones would hide what the others tell.
-func (c *Cache) freed() (sum uintptr) {
-	for class := mheap.LargeNoscan + 1; int(class) < mheap.NumSpanClasses; class++ {
-		sum += c.bins[class].freed
-	}
-	return sum
-}
-
-// follow has the owner of c, the caller's until now, change caches with the owner of the other one, if there is one that he has
-// left, which is not a Local's, and has done nothing still.
-func (s *Set) follow(c, other *Cache) {
-	if other == nil {
+// follow looks at the cache with the number, which owns a block that the owner of c has freed, or wants to: if he has left that
+// one, the two are changed. The caller was in c until now, and is in none. For 0 there is no such cache.
+func (s *Set) follow(c *Cache, number uint8) {
+	now := clock()
+	if number == 0 || now < time.Duration(c.trail.until.Load()) {
 		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	began, here, there := clock(), c.owner(), other.owner()
-	if began < s.stays || s.all[here] != c || s.all[there] != other {
+	if s.closed {
+		return // and c may be anything
+	}
+	here := c.owner()
+	if s.all[here] != c || s.parked[here] {
+		return // others have had it meanwhile
+	}
+	other := loadCache(&s.mails[number].cache)
+	if c.hasLeft(other, now) {
+		s.change(here, other.owner())
+	}
+}
+
+// hasLeft looks at the other cache, and tells whether the owner of c has left it by now. The caller holds the set's lock.
+func (c *Cache) hasLeft(other *Cache, now time.Duration) bool {
+	t := &c.trail
+	if other == c || other.owner() == leased {
+		t.drop(now + busyFor)
+		return false
+	}
+	if t.other != nil && t.other != other {
+		t.drop(now + severalFor)
+		return false
+	}
+	watched, look, freed, aside := t.other != nil, t.look, t.freed, t.aside
+	t.other, t.look, t.freed, t.aside = other, other.look(), c.freed(), load(&c.aside.settled)
+	t.until.Store(int64(now + leftAfter))
+	if watched && look != t.look {
+		t.drop(now + busyFor)
+		return false
+	}
+	freed, aside = t.freed-freed, t.aside-aside
+	return watched && aside > 0 && aside >= freed/leftParts*(leftParts-1)
+}
+
+// drop has no cache watched, until it is time to look again.
+func (t *trail) drop(until time.Duration) {
+	t.other = nil
+	t.until.Store(int64(until))
+}
+
+// freed is how many bytes of small blocks have been freed in c, ever.
+func (c *Cache) freed() (sum uintptr) {
+	for class := mheap.LargeNoscan + 1; int(class) < mheap.NumSpanClasses; class++ {
+		sum += load(&c.bins[class].freed)
+	}
+	return sum
+}
+
+// change has two owners change caches, unless it is too soon after others have. The caller holds s.mu.
+func (s *Set) change(here, there int) {
+	c, other, began := s.all[here], s.all[there], clock()
+	if began < s.stayUntil {
+		c.trail.until.Store(int64(s.stayUntil))
 		return
 	}
 	ids := []int{here, there}
 	s.seize(ids)
-	if other.look() == c.trail.look {
-		s.exchange(here, there)
+	s.all[here], s.all[there] = other, c
+	s.looks[here], s.looks[there] = s.looks[there], s.looks[here]
+	s.idle.caches[here], s.idle.caches[there] = s.idle.caches[there], s.idle.caches[here]
+	s.parked[there] = false
+	for _, id := range ids {
+		s.all[id].id.Store(int32(id))
+		s.all[id].trail.drop(0)
 	}
 	s.restore(ids)
 	now := clock()
-	s.stays = now + (now-began)*stopShare
-}
-
-// exchange changes the caches of two owners. The caller holds s.mu and has seized both.
-func (s *Set) exchange(a, b int) {
-	s.all[a], s.all[b] = s.all[b], s.all[a]
-	s.looks[a], s.looks[b] = s.looks[b], s.looks[a]
-	s.idle.caches[a], s.idle.caches[b] = s.idle.caches[b], s.idle.caches[a]
-	for _, id := range []int{a, b} {
-		c := s.all[id]
-		c.id.Store(int32(id))
-		c.trail = trail{}
-		s.parked[id] = false
-	}
+	s.stayUntil = now + min((now-began)*stopShare, longestStay)
 }

@@ -14,7 +14,7 @@ type mail struct {
 	mu    lockrank.Mutex
 	count atomic.Int32 // written under mu
 	box   *box         // guarded by mu; nil before the first slot came
-	cache *Cache       // guarded by mu; the one at home there
+	cache *Cache       // the one at home there; written under mu once, atomically
 	seen  seen         // guarded by mu; of the cache
 }
 

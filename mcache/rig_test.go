@@ -111,7 +111,7 @@ func (r *rig) free(b block) bool {
 		return true
 	}
 	if s := mheap.SlotState(state); mheap.IsLive(s) {
-		r.MakeRoom(nil, b.class, s)
+		r.MakeRoom(nil, b.class, mheap.OwnerOf(s))
 		if r.freeSmall(b, state) {
 			return true
 		}

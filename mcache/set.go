@@ -33,16 +33,16 @@ type Set struct {
 	mails    [mheap.MaxOwner + 1]mail // by home
 	known    atomic.Int32             // the most owners there were since the caches were swept
 
-	mu      lockrank.Mutex     // guards what follows, and who is in caches
-	closed  bool               // nothing is given back any more
-	all     [MaxCaches]*Cache  // every cache made, by owner
-	looks   [MaxCaches]uintptr // of the caches, when they were last noted, for sweep
-	stopped time.Duration      // when a sweep last stopped the world
-	stays   time.Duration      // until then no owners change caches
-	parked  [MaxCaches]bool    // empty caches that their owners do not find
-	owning  numbers            // by which caches own blocks
-	top     int                // no cache has this number or a higher one
-	idle    idleness
+	mu        lockrank.Mutex     // guards what follows, and who is in caches
+	closed    bool               // nothing is given back any more
+	all       [MaxCaches]*Cache  // every cache made, by owner
+	looks     [MaxCaches]uintptr // of the caches, when they were last noted, for sweep
+	stopped   time.Duration      // when a sweep last stopped the world
+	stayUntil time.Duration      // no owners change caches before
+	parked    [MaxCaches]bool    // empty caches that their owners do not find
+	owning    numbers            // by which caches own blocks
+	top       int                // no cache has this number or a higher one
+	idle      idleness
 
 	locals []*Cache // every cache made for Lease
 	unused []*Cache // those of them that nobody has
@@ -143,6 +143,7 @@ func (s *Set) newCache(number uint8) (*Cache, error) {
 	}
 	c := cacheAt(p)
 	c.init()
+	c.id.Store(leased)
 	c.aside.room = asideSlots
 	c.home = number
 	s.mails[number].belongTo(c)

@@ -53,9 +53,11 @@ func (s *Set) Alloc(own *Cache, class mheap.SpanClass, n uintptr) (addr, rate ui
 			continue
 		}
 		if ripe := c.aside.ripe(); b.top == b.base && b.top != b.end && ripe >= leastRipe {
-			left := s.leftWith(own, c)
+			home := c.homeAside()
 			s.settleSome(own, c, min(ripe, (b.end-b.base)/slotSize))
-			s.follow(c, left)
+			if own == nil {
+				s.follow(c, home)
+			}
 			continue
 		}
 		if b.top == b.base {
@@ -149,7 +151,7 @@ func (s *Set) Free(own *Cache, class mheap.SpanClass, addr, state, n uintptr, wa
 				return
 			}
 		case waits && !c.HasRoomAside():
-			s.makeRoomAside(own, c, 0)
+			s.makeRoomAside(own, c)
 		case !c.HasRoom(class) && !class.Large() && !tried:
 			tried = true
 			s.makeRoom(own, c, class)
@@ -183,8 +185,8 @@ func (s *Set) Free(own *Cache, class mheap.SpanClass, addr, state, n uintptr, wa
 }
 
 // MakeRoom makes room for a slot of the class on its magazine, or aside, where there is none, if it can. own is the
-// caller's own cache, or nil for its P's. next is the state of the block that is to be freed, or 0 for the owner of a Local.
-func (s *Set) MakeRoom(own *Cache, class mheap.SpanClass, next uint8) {
+// caller's own cache, or nil for its P's. number is that of the cache which owns the block that is to be freed, or 0.
+func (s *Set) MakeRoom(own *Cache, class mheap.SpanClass, number uint8) {
 	switch c := s.enter(own); {
 	case c == &nobody:
 		s.Leave(c)
@@ -192,7 +194,10 @@ func (s *Set) MakeRoom(own *Cache, class mheap.SpanClass, next uint8) {
 	case !c.HasRoom(class):
 		s.makeRoom(own, c, class)
 	case !c.HasRoomAside():
-		s.makeRoomAside(own, c, next)
+		s.makeRoomAside(own, c)
+		if own == nil {
+			s.follow(c, number)
+		}
 	default:
 		s.leave(own, c)
 	}

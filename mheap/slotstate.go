@@ -92,8 +92,13 @@ func FreeExactly(p uintptr, was uint8) bool { return swap(p, all, was, Held) }
 //go:nosplit
 func FreeNoted(p uintptr) bool { return FreeExactly(p, Noted) }
 
-// OwnerOf is the number of the cache that owns the live block of the state, or 0.
-func OwnerOf(state uint8) uint8 { return state & ownerBits }
+// OwnerOf is the number of the cache that owns the block of the state, or 0.
+func OwnerOf(state uint8) uint8 {
+	if !Owned(state) {
+		return 0
+	}
+	return state & ownerBits
+}
 
 // Owned tells whether a cache owns the live block of the state, and may free it by a store.
 func Owned(state uint8) bool { return IsLive(state) && state != Live }
