@@ -87,8 +87,8 @@ func (s *Suite) Run(ctx context.Context) (*Outcome, error) {
 			return nil, err
 		}
 	}
-	for ; out.Rounds < s.Rounds; out.Rounds++ {
-		if out.Rounds > 0 && s.Limit > 0 && time.Since(s.Started) > s.Limit*time.Duration(out.Rounds)/time.Duration(out.Rounds+1) {
+	for began := time.Now(); out.Rounds < s.Rounds; out.Rounds++ {
+		if out.Rounds > 0 && s.Limit > 0 && time.Since(s.Started)+time.Since(began)/time.Duration(out.Rounds) > s.Limit {
 			out.Notes = append(out.Notes, fmt.Sprintf("%d of %d rounds: another one would not have ended within the limit of %v", out.Rounds, s.Rounds, s.Limit))
 			break
 		}

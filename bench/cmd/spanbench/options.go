@@ -56,7 +56,7 @@ func parse(args []string, errs io.Writer) (*options, error) {
 	run := flags.String("run", "", "measure only rows whose name matches this `regexp`; see -list; traces are trace=NAME, and there are collector, retention and release")
 	impl := flags.String("impl", "", "measure only allocators whose name matches this `regexp`, and spanheap; none: spanheap alone")
 	flags.IntVar(&o.rounds, "rounds", 0, "make every measurement so many `times`; by default 5, with -short 3")
-	flags.DurationVar(&o.time, "time", 0, "measure for this `duration` each time; by default 100ms, with -short 30ms")
+	flags.DurationVar(&o.time, "time", 0, "measure for this `duration` each time; by default 80ms, with -short 30ms")
 	flags.DurationVar(&o.limit, "limit", 0, "begin no round that would end after this `duration`; at least one is made; by default 19m, with -short 110s")
 	flags.IntVar(&o.live, "live", -1, "`objects` that live beside the collector, 0 leaves it out; -1 is 20 million, with -short 2 million")
 	flags.IntVar(&o.retain, "retain", -1, "`blocks` of which it is measured what stays resident after frees, 0 leaves it and release out; -1 is a million, with -short 100,000")
@@ -122,7 +122,7 @@ func parse(args []string, errs io.Writer) (*options, error) {
 	if *short {
 		o.set(shortPlan, 3, 30*time.Millisecond, 110*time.Second, 2_000_000, 100_000, 2*time.Second)
 	} else {
-		o.set(fullPlan, 5, 100*time.Millisecond, 19*time.Minute, 20_000_000, 1_000_000, 20*time.Second)
+		o.set(fullPlan, 5, 80*time.Millisecond, 19*time.Minute, 20_000_000, 1_000_000, 20*time.Second)
 		o.keep = o.out == "" && o.run == nil && o.impl == nil
 	}
 	for name, d := range map[string]time.Duration{"limit": o.limit, "wait": o.wait} {
