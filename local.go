@@ -157,12 +157,12 @@ func (l *Local) Realloc(b []byte, n int) ([]byte, error) {
 	l.use.begin()
 	h, here, closed := l.heap, l.cache != mcache.Nobody() && l.heap.checks == nil, l.closed
 	l.use.end()
-	switch small := uintptr(sizeclass.MaxSmall); {
+	switch {
 	case closed:
 		return nil, localClosed{}
 	case cap(b) == 0:
 		return l.Alloc(n)
-	case !here || uintptr(cap(b)) > small || uintptr(n)-1 >= small:
+	case !here || cap(b) > sizeclass.MaxSmall || uint(n-1) >= sizeclass.MaxSmall:
 		return h.Realloc(b, n)
 	}
 	p := addressOf(b)

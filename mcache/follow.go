@@ -30,7 +30,7 @@ const (
 	busyFor    = 10 * time.Millisecond
 	// One part in leftParts of what an owner frees may be owned by others than the cache he left.
 	leftParts = 4
-	// The world is stopped to change caches of a set for one part in stopShare of the time, but once in longestStay at least.
+	// The world is stopped to change caches of a set for one part in stopShare of the time at most, or once in longestStay.
 	stopShare   = 100
 	longestStay = time.Second
 )
@@ -43,8 +43,8 @@ func (c *Cache) homeAside() uint8 {
 	return 0
 }
 
-// follow looks at the cache with the number, which owns a block that the owner of c has freed, or wants to: if he has left that
-// one, the two are changed. The caller was in c until now, and is in none. For 0 there is no such cache.
+// follow looks at the cache with the number, which owns a block that the owner of c has freed, or wants to, or has the block's span
+// at home: if he has left that one, the two are changed. The caller was in c until now, and is in none. 0 is no cache's number.
 func (s *Set) follow(c *Cache, number uint8) {
 	now := clock()
 	if number == 0 || now < time.Duration(c.trail.until.Load()) {
