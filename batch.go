@@ -48,7 +48,7 @@ func (h *Heap) AllocBatch(n int, dst [][]byte) (int, error) {
 //
 //go:noinline
 func shortBatch(made, wanted int, err error) error {
-	return fmt.Errorf("block %d of %d: %w", made, wanted, err)
+	return fmt.Errorf("spanheap: block %d of %d: %w", made, wanted, err)
 }
 
 // popRun pops as many slots as there are, up to len(dst).

@@ -78,12 +78,11 @@ func (localClosed) Error() string { return "spanheap: the Local is closed" }
 
 func (localClosed) Is(target error) bool { return target == ErrClosed }
 
-// AllocUninit returns a block of n bytes whose contents are undefined. See Heap.AllocUninit. That it is not split spares
-// the look at the stack.
+// AllocUninit returns a block of n bytes whose contents are undefined. See Heap.AllocUninit.
 //
 //go:noinline
 //go:nosplit
-func (l *Local) AllocUninit(n int) ([]byte, error) {
+func (l *Local) AllocUninit(n int) ([]byte, error) { // not split, which spares the look at the stack
 	if c := l.cache; uintptr(n) <= sizeclass.MaxSmall {
 		l.use.begin()
 		class := mheap.SmallNoscan(uintptr(n))

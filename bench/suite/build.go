@@ -96,6 +96,9 @@ func (b *Builder) program(ctx context.Context, i *Impl, zeroed bool) (string, er
 	}
 	cgo := "0"
 	if i.Kind == Cgo {
+		if os.Getenv("CGO_ENABLED") == "0" {
+			return "", errors.New("CGO_ENABLED is 0")
+		}
 		if _, err := compiler(); err != nil {
 			return "", err
 		}

@@ -56,7 +56,7 @@ func parse(args []string, errs io.Writer) (*options, error) {
 	run := flags.String("run", "", "measure only rows whose name matches this `regexp`; see -list; traces are trace=NAME, and there are collector, retention and release")
 	impl := flags.String("impl", "", "measure only allocators whose name matches this `regexp`, and spanheap; none: spanheap alone")
 	flags.IntVar(&o.rounds, "rounds", 0, "make every measurement so many `times`; by default 5, with -short 3")
-	flags.DurationVar(&o.time, "time", 0, "measure for this `duration` each time; by default 80ms, with -short 30ms")
+	flags.DurationVar(&o.time, "time", 0, "measure for this `duration` each time, of which with several goroutines some goes by until all have begun; by default 80ms, with -short 30ms")
 	flags.DurationVar(&o.limit, "limit", 0, "begin no round that would end after this `duration`; at least one is made; by default 19m, with -short 110s")
 	flags.IntVar(&o.live, "live", -1, "`objects` that live beside the collector, 0 leaves it out; -1 is 20 million, with -short 2 million")
 	flags.IntVar(&o.retain, "retain", -1, "`blocks` of which it is measured what stays resident after frees, 0 leaves it and release out; -1 is a million, with -short 100,000")
@@ -64,7 +64,7 @@ func parse(args []string, errs io.Writer) (*options, error) {
 	flags.StringVar(&o.traces, "traces", "", "replay the traces in this `folder` instead of the project's small ones")
 	flags.StringVar(&o.out, "out", "", "write results.json, results.md and plots to this `folder`; a full run without -run and -impl writes to results")
 	flags.StringVar(&o.benchfmt, "benchfmt", "", "write all values in Go's benchmark format to this `file`")
-	flags.StringVar(&o.baseline, "baseline", "", "measure this other build of ./cmd/worker too, as impl=baseline: a `program`")
+	flags.StringVar(&o.baseline, "baseline", "", "measure this other build of ./cmd/worker too, as impl=baseline, in rows that are not zeroed: a `program`")
 	tags := flags.String("tags", "", "build the workers with these `tags` too, separated by commas")
 	flags.BoolVar(&o.json, "json", false, "print JSON instead of tables")
 	flags.BoolVar(&o.list, "list", false, "print the names of what there is to measure, of -run's rows and -impl's allocators")
@@ -89,10 +89,10 @@ func parse(args []string, errs io.Writer) (*options, error) {
 			return nil, fmt.Errorf("-baseline: %w", err)
 		}
 	}
-	if o.live < -1 || o.retain < -1 {
-		return nil, fmt.Errorf("-live %d, -retain %d: a count is not negative, but for -1, the plan's", o.live, o.retain)
-	}
 	flags.Visit(func(f *flag.Flag) {
+		if f.Name == "live" && o.live < -1 || f.Name == "retain" && o.retain < -1 {
+			err = fmt.Errorf("-%s %v: a count is not negative, but for -1, the plan's", f.Name, f.Value)
+		}
 		if f.Name == "rounds" && o.rounds < 1 || f.Name == "time" && o.time < time.Millisecond {
 			err = fmt.Errorf("-%s %v: a run has at least one round of at least 1ms", f.Name, f.Value)
 		}

@@ -123,6 +123,11 @@ func TestAShortRunFailsOnlyWhenARatioIsGrosslyBroken(t *testing.T) {
 	require.NoError(t, guard(shortRun(guarded, 9)))
 	require.EqualError(t, guard(shortRun(guarded, 11)),
 		"grossly broken: pattern=pair/size=64/procs=1/fill=uninit: spanheap takes 1.10 times as long as modernc-mutex")
+	guarded = suite.GuardCells()[1]
+	require.Equal(t, 2, guarded.Procs)
+	require.NoError(t, guard(shortRun(guarded, 4)))
+	require.EqualError(t, guard(shortRun(guarded, 6)),
+		"grossly broken: pattern=pair/size=64/procs=2/fill=uninit: spanheap takes 0.60 times as long as modernc-mutex")
 	require.NoError(t, guard(shortRun(suite.Cell{Pattern: "rptest", Procs: 2}, 31)))
 }
 
