@@ -13,9 +13,16 @@ import (
 // Owners go on meanwhile. Leased caches keep what they have.
 func (s *Set) Drain() {
 	s.mu.Lock()
-	closed := s.closed
 	s.drain(func(int) bool { return true }, s.flush)
 	s.emptyMails(false)
+	s.mu.Unlock()
+	s.drainCentrals()
+}
+
+// drainCentrals gives back what the centrals keep, unless the set is closed: then it is nobody's any more.
+func (s *Set) drainCentrals() {
+	s.mu.Lock()
+	closed := s.closed
 	s.mu.Unlock()
 	if closed {
 		return
@@ -48,9 +55,7 @@ func (s *Set) watch(own *Cache) {
 	}
 	s.sweep()
 	s.trim(own)
-	for i := range s.centrals {
-		s.centrals[i].Drain()
-	}
+	s.drainCentrals()
 	s.heap.Release(uintptr(s.heap.Budget().AboveSoft(0)))
 }
 
@@ -67,9 +72,7 @@ func (s *Set) watchFor(n uintptr) {
 		return
 	}
 	s.trim(nil)
-	for i := range s.centrals {
-		s.centrals[i].Drain()
-	}
+	s.drainCentrals()
 	s.heap.Release(uintptr(s.heap.Budget().AboveSoft(uint64(n))))
 }
 

@@ -88,9 +88,7 @@ func (s *Set) Park() {
 	}
 	s.emptyMails(true)
 	s.mu.Unlock()
-	for i := range s.centrals {
-		s.centrals[i].Drain()
-	}
+	s.drainCentrals()
 }
 
 // Parked tells whether no owner has a cache that is not parked.
