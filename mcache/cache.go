@@ -11,7 +11,7 @@
 // Slots that are freed go onto the magazine of whoever frees them, set aside for a while if another cache allocated
 // the block, and from there to the next allocation on that P, but for some that go home; a magazine that is full gives a run
 // of them back to the central. So what a cache holds is bounded, whoever allocates and whoever frees. An owner who has come
-// from another P may change caches with that one.
+// from another P may change caches with that P.
 package mcache
 
 import (
@@ -21,7 +21,7 @@ import (
 )
 
 // Cache is one owner's slots. It lives off the Go heap and holds no Go pointers. Its owner alone
-// writes it, others read single words for statistics.
+// writes it, but for its trail; others read single words.
 type Cache struct {
 	// What every call looks at is at the front, where the processor finds out whether there is a cache.
 	live uint8        // the state of the blocks that it allocates
@@ -33,7 +33,7 @@ type Cache struct {
 
 	aside  aside
 	homing homing
-	trail  trail
+	trail  trail        // of the set's lock; see follow
 	id     atomic.Int32 // the number of its owner, or leased; written by who has seized it
 	home   uint8        // the number of the spans' home that is its own, and by which it owns blocks, or 0
 	spent  uintptr      // of the magazines' budget

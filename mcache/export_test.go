@@ -140,22 +140,15 @@ const (
 	LongestStay = longestStay
 )
 
-// Joined makes a cache for the owner with the number, who has none.
-func (s *Set) Joined(id int) (*Cache, error) {
+// Admit makes a cache for the owner with the number, who has none.
+func (s *Set) Admit(id int) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c, err := s.newCache(s.owning.next())
-	if err == nil {
-		c.id.Store(int32(id))
-		s.all[id] = c
-		s.top = max(s.top, id+1)
-		s.put(id, c)
-	}
-	return c, err
+	return s.admit(id)
 }
 
 // At returns the cache that the owner with the number finds, or Nobody.
 func (s *Set) At(id int) *Cache { return loadCache(&s.caches[id]) }
 
 // Follow is what the owner of c does who frees, or settles, a block that another cache owns.
-func (s *Set) Follow(c, other *Cache) { s.follow(c, other.home) }
+func (s *Set) Follow(c, other *Cache) { s.follow(nil, c, other.home) }

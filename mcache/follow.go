@@ -45,9 +45,13 @@ func (c *Cache) homeAside() uint8 {
 
 // follow looks at the cache with the number, which owns a block that the owner of c has freed, or wants to, or has the block's span
 // at home: if he has left that one, the two are changed. The caller was in c until now, and is in none. 0 is no cache's number.
-func (s *Set) follow(c *Cache, number uint8) {
+// own is c if that is a Local's, which follows nobody.
+func (s *Set) follow(own, c *Cache, number uint8) {
+	if own != nil || number == 0 {
+		return
+	}
 	now := clock()
-	if number == 0 || now < time.Duration(c.trail.until.Load()) {
+	if now < time.Duration(c.trail.until.Load()) {
 		return
 	}
 	s.mu.Lock()

@@ -19,7 +19,7 @@ type hop struct {
 	live []block
 }
 
-// replace frees a block of the first P and allocates another, so many times, as long as all that it has are the first P's.
+// replace frees a block of the first P and allocates another one, so many times, and takes 10 µs for each.
 func (h *hop) replace(blocks int) {
 	for range blocks {
 		h.now.Add(int64(10 * time.Microsecond))

@@ -33,9 +33,8 @@ func newMoved(t *testing.T) *moved {
 
 func (r *rig) joined(id int) *mcache.Cache {
 	r.t.Helper()
-	c, err := r.Joined(id)
-	require.NoError(r.t, err)
-	return c
+	require.NoError(r.t, r.Admit(id))
+	return r.At(id)
 }
 
 // free frees so many of the blocks, by the cache of who has come.

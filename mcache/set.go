@@ -106,16 +106,21 @@ func (s *Set) join() bool {
 		s.put(id, s.all[id])
 		return true
 	}
+	return s.admit(id) == nil
+}
+
+// admit gives the owner with the number, who has none, a new cache. The caller holds s.mu. The error is the system's.
+func (s *Set) admit(id int) error {
 	c, err := s.newCache(s.owning.next())
 	if err != nil {
-		return false
+		return err
 	}
 	c.id.Store(int32(id))
 	s.known.Store(max(s.known.Load(), int32(s.owners())))
 	s.all[id] = c
 	s.top = max(s.top, id+1)
 	s.put(id, c)
-	return true
+	return nil
 }
 
 // put has the owner with the number find c.

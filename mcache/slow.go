@@ -55,9 +55,7 @@ func (s *Set) Alloc(own *Cache, class mheap.SpanClass, n uintptr) (addr, rate ui
 		if ripe := c.aside.ripe(); b.top == b.base && b.top != b.end && ripe >= leastRipe {
 			home := c.homeAside()
 			s.settleSome(own, c, min(ripe, (b.end-b.base)/slotSize))
-			if own == nil {
-				s.follow(c, home)
-			}
+			s.follow(own, c, home)
 			continue
 		}
 		if b.top == b.base {
@@ -195,9 +193,7 @@ func (s *Set) MakeRoom(own *Cache, class mheap.SpanClass, number uint8) {
 		s.makeRoom(own, c, class)
 	case !c.HasRoomAside():
 		s.makeRoomAside(own, c)
-		if own == nil {
-			s.follow(c, number)
-		}
+		s.follow(own, c, number)
 	default:
 		s.leave(own, c)
 	}

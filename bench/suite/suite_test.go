@@ -285,6 +285,12 @@ func TestAnImplThatCannotBeBuiltIsLeftOutWithANote(t *testing.T) {
 	require.Contains(t, notes[1], "it needs")
 }
 
+func TestCgoThatIsTurnedOffIsLeftOut(t *testing.T) {
+	t.Setenv("CGO_ENABLED", "0")
+	builder := &Builder{Dir: t.TempDir(), Module: ".", Say: func(string, ...any) {}}
+	require.ErrorContains(t, builder.build(context.Background(), &Impl{Name: CgoJemalloc, Kind: Cgo}), "CGO_ENABLED is 0")
+}
+
 func TestSpanheapMustBeBuilt(t *testing.T) {
 	builder := &Builder{Dir: t.TempDir(), Module: ".", Say: func(string, ...any) {}}
 	_, _, err := builder.Build(context.Background(), []*Impl{{Name: Spanheap, needs: []string{"nothing"}}})
