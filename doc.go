@@ -49,7 +49,7 @@
 //  4. The span is used up: unpinned, it is exchanged for slots of the cache's mail, or at the mcentral for those of the
 //     stash, or the fullest spans with room, unless their home is another cache at work: two processors that write to
 //     states side by side wait for each other. Pinned again, perhaps to another P, everything is looked at again.
-//  5. No span has room, and not much of the class is free elsewhere: the mheap takes the smaller best fit of its two trees,
+//  5. No span has room, and not much of the class is free elsewhere: the mheap takes the best fit of its free tree, or of scav,
 //     joins neighbours when nothing fits, grows by an arena when that fails too. Memory is committed when it is first used.
 //
 // Each cache counts, by class, the bytes down to the next block that the heap profile samples; that one takes the

@@ -156,6 +156,34 @@ func TestALargeObjectIsMadeOfWhatLaysIdle(t *testing.T) {
 	r.requireEmpty()
 }
 
+// A large object that fits nowhere takes memory from the system, and as much goes back that is free in shorter runs.
+func TestFreeRunsAreTradedForALargeObject(t *testing.T) {
+	r := newRig(t)
+	const n, times = 64 << 10, 200
+	var live, odd []block
+	for i := range times {
+		b := r.mustAlloc(mheap.LargeNoscan, n)
+		if i%2 == 0 {
+			live = append(live, b)
+		} else {
+			odd = append(odd, b)
+		}
+	}
+	for _, b := range odd {
+		r.mustFree(b)
+	}
+	before := r.heap.Budget().Backed()
+	for range times / 4 {
+		live = append(live, r.mustAlloc(mheap.LargeNoscan, 2*n))
+	}
+	require.Less(t, r.heap.Budget().Backed(), before+times/2*n/8, "and not by all that was taken")
+	r.verify(live)
+	for _, b := range live {
+		r.mustFree(b)
+	}
+	r.requireEmpty()
+}
+
 // Whatever the rate of samples, each block that is allocated or freed is seen.
 func TestEveryBlockIsActivity(t *testing.T) {
 	procs(t, 1)

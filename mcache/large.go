@@ -113,6 +113,7 @@ func (s *Set) AllocLarge(class mheap.SpanClass, n, align uintptr) (span *mheap.S
 		return mheap.SpanOf(p), false, rate, nil
 	}
 	s.watchFor(n)
+	s.heap.Trade(largePages(n))
 	span, err = s.heap.Alloc(largePages(n), class, align)
 	if err != nil {
 		return nil, false, 0, err

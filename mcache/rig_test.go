@@ -4,6 +4,7 @@ import (
 	"math"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/spanheap/spanheap/arena"
@@ -25,6 +26,9 @@ type rig struct {
 
 const roomBytes = 1 << 30
 
+// heaps counts the heaps of rigs: those of one test lie at the same addresses, and must not take each other's pages for theirs.
+var heaps atomic.Uint32
+
 func newRig(t testing.TB) *rig {
 	t.Helper()
 	fake := arenatest.NewFake(t, 64<<10)
@@ -32,7 +36,7 @@ func newRig(t testing.TB) *rig {
 	fake.Occupy(room+roomBytes, math.MaxUint-room-roomBytes)
 	fake.Place(room)
 	r := &rig{t: t, system: arenatest.NewFaulty(fake), metadata: arenatest.NewFaulty(arena.Metadata())}
-	r.heap = mheap.New(1, arena.NewSpace(r.system), r.metadata)
+	r.heap = mheap.New(heaps.Add(1), arena.NewSpace(r.system), r.metadata)
 	r.Init(r.heap)
 	t.Cleanup(func() {
 		r.system.Refuse(nil)

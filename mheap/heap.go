@@ -1,11 +1,13 @@
 // Package mheap is the page heap: all pages of one heap, in spans that are in use, free (backed by
 // memory) or scav (given back to the operating system, or never used).
 //
-// An allocation takes the smaller best fit of the two trees of spans, equal lengths from the free
-// tree and equal addresses lowest first, and splits it: the head is committed, the tail stays what
-// it was. When no span fits but a run of free and scav neighbours does, the run is joined; else the
+// An allocation takes the best fit of the free tree, or that of the scav tree where the free one is
+// far longer, equal lengths lowest address first, and splits it: the head is committed, the tail stays
+// what it was. When no span fits but a run of free and scav neighbours does, the run is joined; else the
 // heap grows by arenas, which count as scav until they are used. A span that is freed joins its
 // free neighbours.
+//
+// For the memory that a large object takes, as much that is free in shorter spans can be given back before.
 //
 // A large object changes its length where it lies, into idle spans behind it, or is carried elsewhere.
 //

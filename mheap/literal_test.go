@@ -18,6 +18,7 @@ import (
 //	alloc 3 align 4   at a multiple of four pages
 //	free 2            free the span that begins with page 2
 //	release 5         give back five pages' worth
+//	trade 5           give back five pages' worth, if five fit nowhere
 //	extend 2 to 5     make the span that begins with page 2 five pages long, if there is room
 //	shorten 2 to 1    make it one page long
 //	drop 2            free the span that begins with page 2, whose memory was moved away
@@ -105,6 +106,8 @@ func (r *rig) do(text string) {
 		s, to := r.spanAt(npages), r.number(words[3])
 		require.True(r.t, r.Shorten(s, to))
 		require.Equal(r.t, to, s.Pages())
+	case "trade":
+		r.Trade(npages)
 	case "release":
 		r.Release(npages * mheap.PageSize)
 	default:

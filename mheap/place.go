@@ -40,10 +40,14 @@ func (h *Heap) place(record *Span, npages, align uintptr) (*Span, error) {
 // maxPages bounds a request so that its length in bytes can be computed with.
 const maxPages = ^uintptr(0) >> PageShift >> 1
 
-// fit returns the smaller best fit of the two trees; equal lengths favour the free one.
+// longFree is how many times as long as the best fit of the scav tree a free span is that is kept for longer requests. What is
+// backed already takes no more memory; but a long span that is nibbled is missed by the next large object.
+const longFree = 16
+
+// fit returns the best fit of the free tree, or that of the scav tree where there is no other or the free one is longFree.
 func (h *Heap) fit(npages uintptr) *Span {
 	free, scav := h.free.bestFit(npages), h.scav.bestFit(npages)
-	if free == nil || scav != nil && scav.npages < free.npages {
+	if free == nil || scav != nil && free.npages > longFree*scav.npages {
 		return scav
 	}
 	return free

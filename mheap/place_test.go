@@ -38,9 +38,17 @@ var bestFit = []literal{
 		"scav 3, used 1, free 3, used rest", "alloc 2",
 		"scav 3, used 1, used 2, free 1, used rest",
 	}, {
-		"a short scav before a long free",
-		"free 4, used 1, scav 3, used rest", "alloc 2",
-		"free 4, used 1, used 2, scav 1, used rest",
+		"free before scav that is much shorter",
+		"scav 3, used 1, free 48, used rest", "alloc 2",
+		"scav 3, used 1, used 2, free 46, used rest",
+	}, {
+		"scav before free that is far longer",
+		"free 49, used 1, scav 3, used rest", "alloc 2",
+		"free 49, used 1, used 2, scav 1, used rest",
+	}, {
+		"free that is far longer, where no scav is long enough",
+		"free 49, used 1, scav 3, used rest", "alloc 4",
+		"used 4, free 45, used 1, scav 3, used rest",
 	}, {
 		"the tail of a scav stays scav",
 		"used 1, scav 9, used rest", "alloc 4",

@@ -212,17 +212,17 @@ func TestRefusedRecordsAreGivenBack(t *testing.T) {
 	}
 }
 
-// TestBackedMemoryIsTakenWhereNoMoreIsToBeHad: the best fit has no memory, and a longer span has.
+// TestBackedMemoryIsTakenWhereNoMoreIsToBeHad: what fits best may not have memory, and a far longer span has.
 func TestBackedMemoryIsTakenWhereNoMoreIsToBeHad(t *testing.T) {
 	r := newRig(t, 4<<10)
-	backed := r.alloc(150)
-	base := backed.Base()
-	r.alloc(mheap.PagesPerArena - 150 - 130)
-	r.Free(backed)
-	r.system.Refuse(arenatest.From(arenatest.Commit, 1))
-	s := r.alloc(129)
-	require.Equal(t, 1, r.system.Calls(arenatest.Commit))
-	require.Equal(t, base, s.Base())
+	r.build("free 200, used 1, scav 9, used rest")
+	r.Budget().SetLimit(r.Budget().Backed(), 0)
+	r.do("alloc 8")
+	require.Equal(t, "used 8, free 192, used 1, scav 9, used rest", r.text())
+	r.verify()
+	r.Budget().SetLimit(0, 0)
+	r.do("alloc 8")
+	require.Equal(t, "used 8, free 192, used 1, used 8, scav 1, used rest", r.text())
 	r.verify()
 }
 

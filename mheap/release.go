@@ -53,6 +53,19 @@ func (h *Heap) Release(n uintptr) (released uintptr) {
 	return released
 }
 
+// tradeShare is what part of a heap's backed memory is free before Trade gives some back.
+const tradeShare = 32
+
+// Trade gives back as much free memory as a large object of so many pages takes from the operating system, if no free span is
+// long enough for it: so a heap whose free spans have become short does not grow by them. Where little is free it does
+// nothing: that is soon wanted again, and each page then costs a fault. What is carried to where it can grow trades nothing:
+// it leaves a long free span behind, and the next one like it is copied there.
+func (h *Heap) Trade(npages uintptr) {
+	if h.FreeBytes()*tradeShare > h.budget.Backed() && !h.Fits(npages) {
+		h.Release(npages << PageShift)
+	}
+}
+
 // Settle waits until the pages that others were giving back at the call are scav, or free again. Before,
 // no allocation finds them, though they count as backed.
 func (h *Heap) Settle() {

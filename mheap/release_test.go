@@ -55,6 +55,36 @@ var releasing = []literal{
 	},
 }
 
+var trading = []literal{
+	{
+		"what is too short",
+		"used 1, free 300, used 1, scav rest", "trade 301",
+		"used 1, scav 300, used 1, scav rest",
+	}, {
+		"no more than is taken",
+		"used 1, free 20, used 1, free 20, used 1, free 20, used 1, scav rest", "trade 30",
+		"used 1, free 20, used 1, free 10, scav 10, used 1, scav 20, used 1, scav rest",
+	}, {
+		"nothing where there is room",
+		"used 1, free 300, used 1, scav rest", "trade 300",
+		"used 1, free 300, used 1, scav rest",
+	}, {
+		"nothing where little is free",
+		"free 12, used 400, scav rest", "trade 100",
+		"free 12, used 400, scav rest",
+	}, {
+		"a thirtieth is enough",
+		"free 15, used 400, scav rest", "trade 100",
+		"scav 15, used 400, scav rest",
+	}, {
+		"nothing there",
+		"used 1, scav rest", "trade 100",
+		"used 1, scav rest",
+	},
+}
+
+func TestTrading(t *testing.T) { play(t, small, trading) }
+
 func TestReleasing(t *testing.T) {
 	require.EqualValues(t, 8*mheap.PageSize, mheap.Quantum)
 	play(t, small, releasing)
