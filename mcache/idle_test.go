@@ -184,6 +184,32 @@ func TestFreeRunsAreTradedForALargeObject(t *testing.T) {
 	r.requireEmpty()
 }
 
+// A large object comes and goes, and each time a small span takes the beginning of its place: it does not take new pages for all
+// of its length each time.
+func TestNoTradeForALargeObjectThatComesAndGoes(t *testing.T) {
+	r := newRig(t)
+	const n, times = 1 << 20, 300
+	var live []block
+	grow := func(times int) {
+		for range times {
+			live = append(live, r.mustAlloc(noscan(8192), 8192))
+		}
+	}
+	grow(1000)
+	committed := r.heap.Committed()
+	for range times {
+		b := r.mustAlloc(mheap.LargeNoscan, n)
+		r.mustFree(b)
+		grow(3)
+	}
+	require.Less(t, r.heap.Committed(), committed+times*3*8192+8*n)
+	r.verify(live)
+	for _, b := range live {
+		r.mustFree(b)
+	}
+	r.requireEmpty()
+}
+
 // Whatever the rate of samples, each block that is allocated or freed is seen.
 func TestEveryBlockIsActivity(t *testing.T) {
 	procs(t, 1)

@@ -57,25 +57,25 @@ var releasing = []literal{
 
 var trading = []literal{
 	{
-		"what is too short",
-		"used 1, free 300, used 1, scav rest", "trade 301",
-		"used 1, scav 300, used 1, scav rest",
-	}, {
-		"no more than is taken",
-		"used 1, free 20, used 1, free 20, used 1, free 20, used 1, scav rest", "trade 30",
-		"used 1, free 20, used 1, free 10, scav 10, used 1, scav 20, used 1, scav rest",
+		"the longest that are too short, as much as is taken",
+		"free 20, used 1, free 20, used 1, free 20, used 1, free 20, used 1, scav rest", "trade 30",
+		"free 20, used 1, free 20, used 1, free 10, scav 10, used 1, scav 20, used 1, scav rest",
 	}, {
 		"nothing where there is room",
-		"used 1, free 300, used 1, scav rest", "trade 300",
-		"used 1, free 300, used 1, scav rest",
+		"free 20, used 1, free 20, used 1, free 20, used 1, free 20, used 1, scav rest", "trade 20",
+		"free 20, used 1, free 20, used 1, free 20, used 1, free 20, used 1, scav rest",
+	}, {
+		"nothing for what is longer than half of all",
+		"free 20, used 1, free 20, used 1, free 20, used 1, scav rest", "trade 31",
+		"free 20, used 1, free 20, used 1, free 20, used 1, scav rest",
 	}, {
 		"nothing where little is free",
-		"free 12, used 400, scav rest", "trade 100",
-		"free 12, used 400, scav rest",
+		"free 2, used 1, free 2, used 1, free 2, used 450, scav rest", "trade 3",
+		"free 2, used 1, free 2, used 1, free 2, used 450, scav rest",
 	}, {
 		"a thirtieth is enough",
-		"free 15, used 400, scav rest", "trade 100",
-		"scav 15, used 400, scav rest",
+		"free 3, used 1, free 3, used 1, free 3, used 250, scav rest", "trade 4",
+		"free 3, used 1, scav 3, used 1, scav 3, used 250, scav rest",
 	}, {
 		"nothing there",
 		"used 1, scav rest", "trade 100",
