@@ -12,10 +12,15 @@ import (
 	"github.com/spanheap/spanheap/heapz"
 )
 
-// servePages runs the built-in load on two heaps, stops the one at its peak and the other at its end, and
-// serves the pages about them on the address until the context is done. The heaps give nothing back on their
+// servePages listens on the address, runs the built-in load on two heaps, stops the one at its peak and the other
+// at its end, and serves the pages about them until the context is done. The heaps give nothing back on their
 // own, so that the pages stay what they are.
 func servePages(ctx context.Context, s streams, address string, requests int) error {
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return err
+	}
+	defer listener.Close() // again, if it was served
 	heap := func(name, purpose string) spanheap.Options {
 		return spanheap.Options{Name: name, Purpose: purpose, Limit: 256 << 20, Scavenge: spanheap.Never()}
 	}
@@ -29,16 +34,12 @@ func servePages(ctx context.Context, s streams, address string, requests int) er
 				return err
 			}
 			service.calmDown()
-			return serve(ctx, s, address)
+			return serve(ctx, s, listener)
 		})
 	})
 }
 
-func serve(ctx context.Context, s streams, address string) error {
-	listener, err := net.Listen("tcp", address)
-	if err != nil {
-		return err
-	}
+func serve(ctx context.Context, s streams, listener net.Listener) error {
 	mux := http.NewServeMux()
 	heapz.Register(mux)
 	mux.Handle("GET /{$}", http.RedirectHandler(heapz.Path, http.StatusFound))
