@@ -154,6 +154,7 @@ func newHeap(o Options, space *arena.Space, metadata arena.System) (*Heap, error
 		h.guards.init(o.Guard)
 		h.check(max(o.Debug, DebugLevel(settings.Check)))
 		h.pages.UseHollow(h.checks == nil && !arena.InGoHeap()) // poison is not to be lost
+		h.pages.UseTrade(o.Scavenge.atOnce() && !arena.InGoHeap())
 		h.setSampleRate(registry.profileRate)
 		h.soft, h.onLimit = o.SoftLimit, o.OnLimit
 		setLimit(h.pages.Budget(), o.Limit, o.SoftLimit)

@@ -32,7 +32,8 @@ const defaultDecay = 10 * time.Second
 
 // Decay gives memory back smoothly by the time it has been free: nothing at once, half after half of
 // over, all after over. 0 gives it back as soon as the scavenger may work
-// (see Scavenge), a negative time never. It is the rule of jemalloc.
+// (see Scavenge), a negative time never. It is the rule of jemalloc. Memory for a large object that fits nowhere is
+// traded for as much that is free in shorter pieces, which goes back before it.
 func Decay(over time.Duration) Scavenge { return Scavenge{byDecay, over} }
 
 // Goal gives back what is beyond a tenth more than the most that was in use within the window: memory
@@ -47,6 +48,9 @@ func After(idle time.Duration) Scavenge { return Scavenge{byAge, idle} }
 
 // Never gives nothing back but what Release is called for and limits ask for.
 func Never() Scavenge { return Decay(-1) }
+
+// atOnce tells whether memory may go back before its time, in exchange for other.
+func (s Scavenge) atOnce() bool { return s.rule == byDefault || s.rule == byDecay && s.time >= 0 }
 
 // policy returns the rule's policy, or nil for never.
 func (s Scavenge) policy() scavenge.Policy {

@@ -3,6 +3,7 @@ package spanheap
 import (
 	"bytes"
 	"runtime"
+	"slices"
 	"testing"
 	"time"
 
@@ -47,6 +48,7 @@ func newScavengedBy(t testing.TB, o Options) *scavenged {
 	h, err := newHeap(o, arena.NewSpace(releases{s.system, s}), arena.Metadata())
 	require.NoError(t, err)
 	h.pages.UseHollow(h.checks == nil) // in race builds too
+	h.pages.UseTrade(o.Scavenge.atOnce())
 	s.Heap = h
 	s.scavenger.add(h)
 	t.Cleanup(func() {
@@ -226,6 +228,44 @@ func TestSwingsDoNotThrash(t *testing.T) {
 			}
 		}
 		s.free(base)
+	}
+}
+
+// By Decay, what a large object takes is traded at once for as much that is free; by no other rule does memory go back before
+// its time.
+func TestMemoryIsTradedByDecayAlone(t *testing.T) {
+	const n = 64 << 10
+	for _, c := range []struct {
+		rule  Scavenge
+		trade bool
+	}{
+		{Scavenge{}, true},
+		{Decay(time.Hour), true},
+		{Decay(-1), false},
+		{Goal(time.Hour), false},
+		{After(time.Hour), false},
+		{Never(), false},
+	} {
+		s := newScavenged(t, c.rule)
+		var live [][]byte
+		keep := func(n int) {
+			b, err := s.AllocUninit(n)
+			require.NoError(t, err)
+			live = append(live, b)
+		}
+		for range 200 {
+			keep(n)
+		}
+		for i := range 100 {
+			s.Free(live[i+1])
+			live = slices.Delete(live, i+1, i+2)
+		}
+		before := s.system.Calls(arenatest.Decommit)
+		for range 20 {
+			keep(2 * n)
+		}
+		require.Equal(t, c.trade, s.system.Calls(arenatest.Decommit) > before, "%+v", c.rule)
+		s.free(live)
 	}
 }
 

@@ -159,6 +159,7 @@ func TestALargeObjectIsMadeOfWhatLaysIdle(t *testing.T) {
 // A large object that fits nowhere takes memory from the system, and as much goes back that is free in shorter runs.
 func TestFreeRunsAreTradedForALargeObject(t *testing.T) {
 	r := newRig(t)
+	r.heap.UseTrade(true)
 	const n, times = 64 << 10, 200
 	var live, odd []block
 	for i := range times {
@@ -188,6 +189,7 @@ func TestFreeRunsAreTradedForALargeObject(t *testing.T) {
 // of its length each time.
 func TestNoTradeForALargeObjectThatComesAndGoes(t *testing.T) {
 	r := newRig(t)
+	r.heap.UseTrade(true)
 	const n, times = 1 << 20, 300
 	var live []block
 	grow := func(times int) {

@@ -7,7 +7,7 @@
 // heap grows by arenas, which count as scav until they are used. A span that is freed joins its
 // free neighbours.
 //
-// For the memory that a large object takes, as much that is free in shorter spans can be given back before.
+// Before a large object takes memory from the operating system, as much that is free in shorter spans can be given back.
 //
 // A large object changes its length where it lies, into idle spans behind it, or is carried elsewhere.
 //
@@ -42,7 +42,8 @@ type Heap struct {
 	stir   func() // this and used: immutable once the heap is in use
 	used   func()
 
-	useHollow  bool      // immutable once the heap is in use
+	useHollow  bool // this and useTrade: immutable once the heap is in use
+	useTrade   bool
 	huge       HugePages // immutable once the heap is in use
 	toCollapse []*Arena  // dense arenas with stretches that may become huge
 	guards     guards

@@ -107,6 +107,7 @@ func (r *rig) do(text string) {
 		require.True(r.t, r.Shorten(s, to))
 		require.Equal(r.t, to, s.Pages())
 	case "trade":
+		r.UseTrade(true)
 		r.Trade(npages)
 	case "release":
 		r.Release(npages * mheap.PageSize)

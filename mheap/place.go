@@ -40,11 +40,11 @@ func (h *Heap) place(record *Span, npages, align uintptr) (*Span, error) {
 // maxPages bounds a request so that its length in bytes can be computed with.
 const maxPages = ^uintptr(0) >> PageShift >> 1
 
-// longFree is how many times as long as the best fit of the scav tree a free span is that is kept for longer requests. What is
-// backed already takes no more memory; but a long span that is nibbled is missed by the next large object.
+// longFree is how many times as long as the best fit of the scav tree that of the free tree may be. What is backed already takes
+// no more memory; but a longer span that is nibbled is missed by the next large object.
 const longFree = 16
 
-// fit returns the best fit of the free tree, or that of the scav tree where there is no other or the free one is longFree.
+// fit returns the best fit of the free tree, or that of the scav tree where there is none or it is too long.
 func (h *Heap) fit(npages uintptr) *Span {
 	free, scav := h.free.bestFit(npages), h.scav.bestFit(npages)
 	if free == nil || scav != nil && free.npages > longFree*scav.npages {

@@ -56,14 +56,18 @@ func (h *Heap) Release(n uintptr) (released uintptr) {
 // tradeShare is what part of a heap's backed memory is free before Trade gives some back.
 const tradeShare = 32
 
+// UseTrade says whether Trade may give memory back, which it may not by default. It is called before the first Alloc.
+func (h *Heap) UseTrade(on bool) { h.useTrade = on }
+
 // Trade gives back as much free memory as a large object of so many pages takes from the operating system, if no free span is
 // long enough for it: so a heap whose free spans have become short does not grow by them. Where less than twice as much is
 // free it does nothing: an object that comes and goes while a small span takes its place would cost new pages each time.
-// Nor where little of the heap is free: that is soon wanted again, and each page then costs a fault. What is carried to where
-// it can grow trades nothing: it leaves a long free span behind, and the next one like it is copied there.
+// Nor where little of the heap is free: that is soon wanted again, and each page then costs a fault. Nor where huge pages are
+// asked for, which would be torn apart. What is carried to where it can grow trades nothing: it leaves a long free span
+// behind, and the next one like it is copied there.
 func (h *Heap) Trade(npages uintptr) {
 	n, free := npages<<PageShift, h.FreeBytes()
-	if free >= 2*uint64(n) && free*tradeShare > h.budget.Backed() && !h.Fits(npages) {
+	if free >= 2*uint64(n) && free*tradeShare > h.budget.Backed() && h.useTrade && h.huge == HugeOff && !h.Fits(npages) {
 		h.Release(n)
 	}
 }
