@@ -114,7 +114,7 @@ func run(ctx context.Context, args []string, out, errs io.Writer) error {
 	if err := o.write(r, module, out); err != nil || o.plan != shortPlan {
 		return err
 	}
-	return guard(r)
+	return guard(r, func(cells []suite.Cell) (*report.Results, error) { return measureAgain(ctx, *s, p, cells) })
 }
 
 // write writes the results to where they were asked for.

@@ -112,27 +112,51 @@ func shortRun(cell suite.Cell, ns float64) *report.Results {
 		Outcome: suite.Outcome{Rows: []suite.Row{{
 			Cell: cell,
 			Values: map[string]suite.Spread{
-				suite.Spanheap: {Median: ns}, suite.Modernc: {Median: 10}, suite.Tcmalloc: {Median: 1},
+				suite.Spanheap: suite.NewSpread([]float64{ns}), suite.Modernc: suite.NewSpread([]float64{10}), suite.Tcmalloc: suite.NewSpread([]float64{1}),
 			},
 		}}},
 	}
 }
 
+// guarded is guard of a run that is the same when it is measured again.
+func guarded(r *report.Results) error {
+	return guard(r, func([]suite.Cell) (*report.Results, error) { return r, nil })
+}
+
 func TestAShortRunFailsOnlyWhenARatioIsGrosslyBroken(t *testing.T) {
-	guarded := suite.GuardCells()[0]
-	require.NoError(t, guard(shortRun(guarded, 9)))
-	require.EqualError(t, guard(shortRun(guarded, 11)),
+	cell := suite.GuardCells()[0]
+	require.NoError(t, guarded(shortRun(cell, 9)))
+	require.EqualError(t, guarded(shortRun(cell, 11)),
 		"grossly broken: pattern=pair/size=64/procs=1/fill=uninit: spanheap takes 1.10 times as long as modernc-mutex")
-	guarded = suite.GuardCells()[1]
-	require.Equal(t, 2, guarded.Procs)
-	require.NoError(t, guard(shortRun(guarded, 4)))
-	require.EqualError(t, guard(shortRun(guarded, 6)),
+	cell = suite.GuardCells()[1]
+	require.Equal(t, 2, cell.Procs)
+	require.NoError(t, guarded(shortRun(cell, 4)))
+	require.EqualError(t, guarded(shortRun(cell, 6)),
 		"grossly broken: pattern=pair/size=64/procs=2/fill=uninit: spanheap takes 0.60 times as long as modernc-mutex")
-	require.NoError(t, guard(shortRun(suite.Cell{Pattern: "rptest", Procs: 2}, 31)))
+	require.NoError(t, guarded(shortRun(suite.Cell{Pattern: "rptest", Procs: 2}, 31)))
+	busy := shortRun(cell, 6)
+	busy.Rows[0].Values[suite.Spanheap] = suite.NewSpread([]float64{4, 6, 6})
+	require.NoError(t, guarded(busy), "other work makes some rounds slow")
+}
+
+func TestABrokenRatioIsMeasuredAgain(t *testing.T) {
+	cell := suite.GuardCells()[0]
+	var asked []suite.Cell
+	second := func(ns float64) error {
+		return guard(shortRun(cell, 15), func(cells []suite.Cell) (*report.Results, error) {
+			asked = cells
+			return shortRun(cell, ns), nil
+		})
+	}
+	require.NoError(t, second(9))
+	require.Equal(t, []suite.Cell{cell}, asked)
+	require.ErrorContains(t, second(12), "1.20 times as long")
+	require.ErrorIs(t, guard(shortRun(cell, 15), func([]suite.Cell) (*report.Results, error) { return nil, context.Canceled }), context.Canceled)
+	require.NoError(t, guard(shortRun(cell, 9), nil), "nothing is measured again where nothing looks broken")
 }
 
 func TestAShortRunThatDidNotMeasureSpanheapFails(t *testing.T) {
 	r := shortRun(suite.GuardCells()[0], 10)
 	delete(r.Rows[0].Values, suite.Spanheap)
-	require.ErrorContains(t, guard(r), "beside modernc-mutex was not measured")
+	require.ErrorContains(t, guarded(r), "beside modernc-mutex was not measured")
 }
