@@ -158,6 +158,7 @@ func TestALargeObjectIsMadeOfWhatLaysIdle(t *testing.T) {
 
 // A large object that fits nowhere takes memory from the system, and as much goes back that is free in shorter runs.
 func TestFreeRunsAreTradedForALargeObject(t *testing.T) {
+	procs(t, 1)
 	r := newRig(t)
 	r.heap.UseTrade(true)
 	const n, times = 64 << 10, 200
@@ -188,6 +189,7 @@ func TestFreeRunsAreTradedForALargeObject(t *testing.T) {
 // A large object comes and goes, and each time a small span takes the beginning of its place: it does not take new pages for all
 // of its length each time.
 func TestNoTradeForALargeObjectThatComesAndGoes(t *testing.T) {
+	procs(t, 1)
 	r := newRig(t)
 	r.heap.UseTrade(true)
 	const n, times = 1 << 20, 300

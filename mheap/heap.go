@@ -42,10 +42,10 @@ type Heap struct {
 	stir   func() // this and used: immutable once the heap is in use
 	used   func()
 
-	useHollow  bool // this and useTrade: immutable once the heap is in use
+	useHollow  bool // this, useTrade and huge: immutable once the heap is in use
 	useTrade   bool
-	huge       HugePages // immutable once the heap is in use
-	toCollapse []*Arena  // dense arenas with stretches that may become huge
+	huge       HugePages
+	toCollapse []*Arena // dense arenas with stretches that may become huge
 	guards     guards
 	noAdvice   atomic.Bool
 

@@ -33,6 +33,7 @@ func play(t *testing.T, physicalPages []uintptr, tables ...[]literal) {
 			for _, l := range table {
 				t.Run(fmt.Sprintf("%s/physical=%d", l.name, physical), func(t *testing.T) {
 					r := newRig(t, physical)
+					r.UseTrade(true)
 					r.build(l.before)
 					require.NotPanics(t, func() { r.do(l.do) })
 					require.Equal(t, l.after, r.text())
@@ -107,7 +108,6 @@ func (r *rig) do(text string) {
 		require.True(r.t, r.Shorten(s, to))
 		require.Equal(r.t, to, s.Pages())
 	case "trade":
-		r.UseTrade(true)
 		r.Trade(npages)
 	case "release":
 		r.Release(npages * mheap.PageSize)

@@ -224,6 +224,17 @@ func TestBackedMemoryIsTakenWhereNoMoreIsToBeHad(t *testing.T) {
 	r.do("alloc 8")
 	require.Equal(t, "used 8, free 192, used 1, used 8, scav 1, used rest", r.text())
 	r.verify()
+
+	r = newRig(t, 4<<10)
+	backed := r.alloc(2200)
+	base := backed.Base()
+	r.alloc(uintptr(r.Usage().Arenas)*mheap.PagesPerArena - 2200 - 130)
+	r.Free(backed)
+	r.system.Refuse(arenatest.From(arenatest.Commit, 1))
+	s := r.alloc(129)
+	require.Equal(t, 1, r.system.Calls(arenatest.Commit))
+	require.Equal(t, base, s.Base())
+	r.verify()
 }
 
 // TestFreedPagesAreHadAgainWithoutMetadata: a free span has a record, which does for one like it.

@@ -67,7 +67,7 @@ func (h *Heap) UseTrade(on bool) { h.useTrade = on }
 // behind, and the next one like it is copied there.
 func (h *Heap) Trade(npages uintptr) {
 	n, free := npages<<PageShift, h.FreeBytes()
-	if free >= 2*uint64(n) && free*tradeShare > h.budget.Backed() && h.useTrade && h.huge == HugeOff && !h.Fits(npages) {
+	if h.useTrade && h.huge == HugeOff && free >= 2*uint64(n) && free*tradeShare > h.budget.Backed() && !h.Fits(npages) {
 		h.Release(n)
 	}
 }

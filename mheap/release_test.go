@@ -85,6 +85,23 @@ var trading = []literal{
 
 func TestTrading(t *testing.T) { play(t, small, trading) }
 
+func TestNothingIsTradedUnaskedNorOfHugePages(t *testing.T) {
+	const before = "used 1, free 9, used 1, free 9, used 1, free 9, used 1, scav rest"
+	for _, c := range []struct {
+		use   bool
+		huge  mheap.HugePages
+		trade bool
+	}{{true, mheap.HugeOff, true}, {false, mheap.HugeOff, false}, {true, mheap.HugeOn, false}} {
+		r := newRig(t, 4<<10)
+		r.UseTrade(c.use)
+		r.UseHugePages(c.huge)
+		r.build(before)
+		r.do("trade 10")
+		require.Equal(t, c.trade, r.text() != before, "%+v", c)
+		r.verify()
+	}
+}
+
 func TestReleasing(t *testing.T) {
 	require.EqualValues(t, 8*mheap.PageSize, mheap.Quantum)
 	play(t, small, releasing)

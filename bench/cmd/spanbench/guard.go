@@ -11,7 +11,7 @@ import (
 )
 
 // tolerance is what part of a peer's time spanheap may take before it counts as broken. As a rule the peers take twice as long
-// and more: noise of a busy machine stays below it, a system call on the fast path does not. Where two goroutines wait for one
+// and more: noise of a busy machine mostly stays below it, a system call on the fast path does not. Where two goroutines wait for one
 // lock, which the one peer has, it takes four times as long at least: with a lock of its own spanheap would wait as well.
 func tolerance(c suite.Cell, peer string) float64 {
 	if c.Procs > 1 && peer == suite.Modernc {
@@ -96,6 +96,7 @@ func measureAgain(ctx context.Context, s suite.Suite, p *progress, cells []suite
 	s.Impls = slices.DeleteFunc(slices.Clone(s.Impls), func(i *suite.Impl) bool {
 		return i.Name != suite.Spanheap && i.Name != suite.Make && i.Name != suite.Modernc
 	})
+	p.begin()
 	outcome, err := s.Run(ctx)
 	p.erase()
 	if err != nil {
