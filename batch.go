@@ -3,7 +3,6 @@ package spanheap
 import (
 	"fmt"
 
-	"github.com/spanheap/spanheap/arena"
 	"github.com/spanheap/spanheap/mcache"
 	"github.com/spanheap/spanheap/mheap"
 	"github.com/spanheap/spanheap/sizeclass"
@@ -53,16 +52,15 @@ func shortBatch(made, wanted int, err error) error {
 
 // popRun pops as many slots as there are, up to len(dst).
 func popRun(c *mcache.Cache, class mheap.SpanClass, n uintptr, dst [][]byte) int {
-	slots := c.PopRun(class, n, len(dst))
-	dst = dst[:len(slots)]
-	live := c.LiveState()
-	for i := range dst {
-		s := slots[len(slots)-1-i]
-		mheap.SetSlotState(s.State, live)
-		raceAlloc(s.Addr, n)
-		dst[i] = smallBytesAt(s.Addr, int(n))
+	slot, popped := c.PopRun(class, n, len(dst))
+	live, size := c.LiveState(), int(uint16(n))
+	for i := range dst[:popped] {
+		slot = slot.Below()
+		mheap.SetSlotState(slot.State, live)
+		raceAlloc(slot.Addr, n)
+		dst[i] = runBytesAt(slot.Addr, size)
 	}
-	return len(slots)
+	return popped
 }
 
 // FreeBatch gives back blocks of h, in order, as Free does each of them; nil ones are left alone. It
@@ -88,13 +86,21 @@ func (h *Heap) FreeBatch(bs [][]byte) {
 // pushRun frees the blocks that head bs as long as they are live and of the class, lie in one arena, have the same
 // capacity, and find room.
 func (h *Heap) pushRun(c *mcache.Cache, class mheap.SpanClass, bs [][]byte) (freed int) {
-	a := h.key.ArenaOf(addressOf(bs[0]))
+	p := addressOf(bs[0])
+	a := h.key.ArenaOf(p)
 	if a == nil {
 		return 0
 	}
-	run := freeRun{a, mheap.FinderOf(class), addressOf(bs[0]), uintptr(cap(bs[0]))}
+	run := freeRun{a.Finder(class, p), uintptr(cap(bs[0]))}
+	isRow := run.isRow(bs)
 	for {
-		own := run.own(c, c.Room(class), bs[freed:])
+		place, room := c.Room(class)
+		own, rest := 0, bs[freed:min(len(bs), freed+room)]
+		if isRow {
+			own = run.ownRow(c, place, rest)
+		} else {
+			own = run.own(c, place, rest)
+		}
 		c.PushRun(class, own, uintptr(own)*run.bytes)
 		freed += own
 		others := run.others(c, class, bs[freed:])
@@ -103,58 +109,6 @@ func (h *Heap) pushRun(c *mcache.Cache, class mheap.SpanClass, bs [][]byte) (fre
 			return freed
 		}
 	}
-}
-
-// freeRun is what the blocks have in common that a batch frees while pinned.
-type freeRun struct {
-	arena *mheap.Arena
-	find  mheap.Finder
-	first uintptr // the address of the first
-	bytes uintptr // of each
-}
-
-// own frees the blocks that head bs as long as c owns them and there is room for their slots, which it puts there. It tells
-// how many. Like Free it is not split.
-//
-//go:noinline
-//go:nosplit
-func (r *freeRun) own(c *mcache.Cache, room []mheap.Slot, bs [][]byte) int {
-	bs = bs[:min(len(bs), len(room))]
-	a, find, first, n := r.arena, r.find, r.first, r.bytes
-	for i := range bs {
-		p := addressOf(bs[i])
-		if uintptr(cap(bs[i])) != n || (p^first)>>arena.Shift != 0 {
-			return i
-		}
-		state := find.Slot(a.Entry(p), p)
-		if state == 0 || !c.Owns(mheap.SlotState(state)) {
-			return i
-		}
-		raceFree(p, n)
-		mheap.SetSlotState(state, mheap.Held)
-		room[i] = mheap.Slot{Addr: p, State: state}
-	}
-	return len(bs)
-}
-
-// others frees the blocks that head bs as long as c does not own them and there is room aside. It tells how many.
-func (r *freeRun) others(c *mcache.Cache, class mheap.SpanClass, bs [][]byte) int {
-	for i, b := range bs {
-		p := addressOf(b)
-		if uintptr(cap(b)) != r.bytes || (p^r.first)>>arena.Shift != 0 || !c.HasRoomAside() {
-			return i
-		}
-		state := r.find.Slot(r.arena.Entry(p), p)
-		if state == 0 || c.Owns(mheap.SlotState(state)) || !mheap.IsLive(mheap.SlotState(state)) {
-			return i
-		}
-		raceFree(p, r.bytes)
-		if !c.FreeAside(state) {
-			return i
-		}
-		c.PutAside(class, p, state, r.bytes)
-	}
-	return len(bs)
 }
 
 // freeOne frees the block that stands at place i of a batch.

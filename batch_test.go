@@ -1,6 +1,8 @@
 package spanheap_test
 
 import (
+	"math/rand/v2"
+	"slices"
 	"sync"
 	"testing"
 	"unsafe"
@@ -57,6 +59,24 @@ func TestFreeBatchOfMixedBlocks(t *testing.T) {
 	require.NoError(t, h.Close())
 }
 
+// Blocks of one capacity that lie in a row may be of several classes.
+func TestFreeBatchOfOneCapacityAndSeveralClasses(t *testing.T) {
+	h := newHeap(t)
+	var bs [][]byte
+	for i := range 600 {
+		align := []int{1, 128, 1024, 8192}[i/10%4]
+		b, err := h.AllocAligned(100, align)
+		require.NoError(t, err)
+		bs = append(bs, b)
+	}
+	live := bs[len(bs)-1]
+	h.FreeBatch(bs[:len(bs)-1])
+	require.NoError(t, h.Verify())
+	require.Equal(t, uint64(1), h.Stats().LiveBlocks)
+	h.Free(live)
+	closeEmpty(t, h)
+}
+
 func TestFreeBatchStopsAtMisuse(t *testing.T) {
 	h, err := spanheap.NewHeap(spanheap.Options{})
 	require.NoError(t, err)
@@ -83,6 +103,64 @@ func TestFreeBatchStopsAtMisuse(t *testing.T) {
 	require.Zero(t, h.Stats().LiveBlocks)
 	require.NoError(t, h.Verify())
 	require.NoError(t, h.Close())
+}
+
+// However blocks lie in memory, what is freed is what stands before the first that must not be.
+func TestFreeBatchStopsAtMisuseWhereverBlocksLie(t *testing.T) {
+	orders := map[string]func(bs [][]byte){
+		"as made":  func([][]byte) {},
+		"reversed": slices.Reverse[[][]byte],
+		"shuffled": func(bs [][]byte) {
+			rand.New(rand.NewPCG(1, 2)).Shuffle(len(bs), func(i, j int) { bs[i], bs[j] = bs[j], bs[i] })
+		},
+		"from two ends": func(bs [][]byte) {
+			from := slices.Clone(bs)
+			for i := range bs {
+				bs[i] = from[i/2]
+				if i%2 == 1 {
+					bs[i] = from[len(from)-1-i/2]
+				}
+			}
+		},
+	}
+	other := newHeap(t)
+	wrongs := map[spanheap.MisuseKind]func(b, before []byte) []byte{
+		spanheap.DoubleFree:      func(_, before []byte) []byte { return before },
+		spanheap.InteriorAddress: func(b, _ []byte) []byte { return unsafe.Slice(&b[len(b)/2], len(b)) },
+		spanheap.WrongHeap:       func(b, _ []byte) []byte { return alloc(t, other, len(b)) },
+		spanheap.ForeignAddress:  func(b, _ []byte) []byte { return make([]byte, len(b)) },
+	}
+	const count = 200
+	for _, n := range []int{2, 16, 64, 1000, 4096, 14000, 32 << 10} {
+		for name, order := range orders {
+			for kind, wrong := range wrongs {
+				for _, at := range []int{1, 2, 3, 63, 64, 100, count - 1} {
+					run := places["same goroutine"]
+					if at%2 == 1 {
+						run = places["another goroutine"]
+					}
+					h, err := spanheap.NewHeap(spanheap.Options{})
+					require.NoError(t, err)
+					bs := make([][]byte, count)
+					_, err = h.AllocBatch(n, bs)
+					require.NoError(t, err)
+					order(bs)
+					right := bs[at]
+					bs[at] = wrong(right, bs[at-1])
+					m := caught(t, run, func() { h.FreeBatch(bs) })
+					require.Equal(t, kind, m.Kind, "%d bytes, %s, at %d", n, name, at)
+					require.Equal(t, at, m.Index, "%d bytes, %s, %v", n, name, kind)
+					require.Equal(t, uint64(count-at), h.Stats().LiveBlocks, "%d bytes, %s, %v at %d", n, name, kind, at)
+					require.NoError(t, h.Verify())
+					bs[at] = right
+					h.FreeBatch(bs[at:])
+					require.Zero(t, h.Stats().LiveBlocks)
+					require.NoError(t, h.Verify())
+					require.NoError(t, h.Close())
+				}
+			}
+		}
+	}
 }
 
 func TestAllocBatchRefusesBadSizes(t *testing.T) {

@@ -25,7 +25,7 @@ func TestFastPathInstructions(t *testing.T) {
 		"(*Heap).AllocUninit", "(*Heap).Alloc", "(*Heap).freeBlock",
 		"(*Local).AllocUninit", "(*Local).Alloc", "(*Local).freeBlock",
 		"(*Heap).pop", "(*Heap).freeSized", // New's and Delete's
-		"(*Heap).AllocBatch", "popRun", "(*Heap).FreeBatch", "(*Heap).pushRun", "(*freeRun).own", "(*freeRun).others",
+		"(*Heap).AllocBatch", "popRun", "(*Heap).FreeBatch", "(*Heap).pushRun", "(*freeRun).own", "(*freeRun).ownRow", "(*freeRun).others",
 	}
 	archive := filepath.Join(t.TempDir(), "spanheap.a")
 	out, err := exec.Command("go", "build", "-o", archive, ".").CombinedOutput()

@@ -35,6 +35,11 @@ func smallBytesAt(p uintptr, n int) []byte {
 	return (*[sizeclass.MaxSmall]byte)(pointer(p))[:n:n]
 }
 
+// runBytesAt is smallBytesAt for a size that many blocks have: the compiler need not check it for each.
+//
+//go:nosplit
+func runBytesAt(p uintptr, n int) []byte { return (*[1 << 16]byte)(pointer(p))[:n:n] }
+
 // largeBytesAt is bytesAt for n of up to mcache.MaxCachedLarge, without a call.
 //
 //go:nosplit

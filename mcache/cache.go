@@ -113,20 +113,21 @@ func (c *Cache) Owns(state uint8) bool { return state == c.own }
 // LiveState is the state of the blocks that the cache allocates.
 func (c *Cache) LiveState() uint8 { return c.live }
 
-// PopRun takes up to count slots of the class for n bytes each, and returns them, still Held, the one
-// to use first last; they are the caller's, and the result is valid until the cache is used again.
-func (c *Cache) PopRun(class mheap.SpanClass, n uintptr, count int) []mheap.Slot {
+// PopRun takes up to count slots of the class for n bytes each: those below top, still Held, the one to use first right below
+// it. They are the caller's, where they lie until the cache is used again.
+func (c *Cache) PopRun(class mheap.SpanClass, n uintptr, count int) (top *mheap.Slot, taken int) {
 	b := &c.bins[class]
+	top = slotAt(b.top)
 	k := min((b.top-b.base)/slotSize, uintptr(count))
 	if !b.meter.covers(k * n) {
 		k = b.meter.left() / n
 	}
 	if k == 0 {
-		return nil // nobody is not written to
+		return nil, 0 // nobody is not written to
 	}
 	b.top -= k * slotSize
 	b.meter.takeRun(k, n)
-	return slotsAt(b.top, k)
+	return top, int(k)
 }
 
 // HasRoom tells whether a slot of the class can be pushed.
@@ -137,11 +138,11 @@ func (c *Cache) HasRoom(class mheap.SpanClass) bool {
 	return b.top != b.end
 }
 
-// Room returns the places of the slots of the class that can be pushed, for PushRun: the caller's, until
+// Room returns how many slots of the class can be pushed, for PushRun, and the first of their places: the caller's, until
 // the cache is used otherwise.
-func (c *Cache) Room(class mheap.SpanClass) []mheap.Slot {
+func (c *Cache) Room(class mheap.SpanClass) (first *mheap.Slot, count int) {
 	b := &c.bins[class]
-	return slotsAt(b.top, (b.end-b.top)/slotSize)
+	return slotAt(b.top), int((b.end - b.top) / slotSize)
 }
 
 // PushRun puts the first count slots of Room on the magazine: Held ones, of blocks of n bytes in all.

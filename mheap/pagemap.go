@@ -126,10 +126,15 @@ func (e Entry) Spot(class SpanClass, p uintptr) Spot {
 //go:nosplit
 func (s Spot) First(class SpanClass) bool { return uint32(s) < uint32(magics[class]) }
 
+// Index returns the slot's number.
+//
+//go:nosplit
+func (s Spot) Index() uintptr { return uintptr(s >> 32) }
+
 // StateOf returns the address of the state of the slot of a spot in the page's span.
 //
 //go:nosplit
-func (e Entry) StateOf(s Spot) uintptr { return uintptr(e>>16) + uintptr(s>>32) }
+func (e Entry) StateOf(s Spot) uintptr { return e.States() + s.Index() }
 
 // has tells whether the page is of a span of the class, with the slot among its slots.
 func (e Entry) has(s Slot, class SpanClass) bool {
@@ -149,26 +154,43 @@ func (e Entry) LiveSlot(class SpanClass, p uintptr) uintptr {
 	return 0
 }
 
-// Finder finds slots of one class, with what it needs of the class at hand.
+// Finder finds slots of one class in one arena, with what it needs of both at hand.
 type Finder struct {
-	class SpanClass
+	arena *Arena
+	start uintptr // of the arena
 	magic uint64
+	class SpanClass
 }
 
-// FinderOf returns what finds the slots of the class, one of small slots.
-func FinderOf(class SpanClass) Finder { return Finder{class, magics[class]} }
+// Finder returns what finds the slots of the class, one of small slots, in a, in which p lies.
+func (a *Arena) Finder(class SpanClass, p uintptr) Finder {
+	return Finder{a, p &^ (arena.Size - 1), magics[class], class}
+}
 
-// Slot returns the address of the state of the slot that begins at p, or 0 unless the page's entry is e and of a span of
-// the class that has one there.
+// Covers tells whether p lies in the arena.
 //
 //go:nosplit
-func (f Finder) Slot(e Entry, p uintptr) uintptr {
-	product := uint64(e.Offset(p)) * f.magic
-	if e.Class() != f.class || uint32(product) >= uint32(f.magic) {
-		return 0
-	}
-	return uintptr(e>>16) + uintptr(product>>32)
-}
+func (f *Finder) Covers(p uintptr) bool { return p-f.start < arena.Size }
+
+// Entry returns the entry of the page that holds p, which the finder covers.
+//
+//go:nosplit
+func (f *Finder) Entry(p uintptr) Entry { return entryIn(&f.arena.entries[(p-f.start)>>PageShift]) }
+
+// Class returns the finder's class.
+//
+//go:nosplit
+func (f *Finder) Class() SpanClass { return f.class }
+
+// Spot returns which spot lies so far behind the start of a span of the class.
+//
+//go:nosplit
+func (f *Finder) Spot(offset uintptr) Spot { return Spot(uint64(offset) * f.magic) }
+
+// First tells whether a slot of the class begins at the spot.
+//
+//go:nosplit
+func (f *Finder) First(s Spot) bool { return uint32(s) < uint32(f.magic) }
 
 // States returns the address of the states of the page's span, which is in use: for a large object, of
 // its one slot's state.

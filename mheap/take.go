@@ -5,6 +5,16 @@ import "slices"
 // Slot is a slot on its way between a span and a caller: its address and its state's.
 type Slot struct{ Addr, State uintptr }
 
+// Above returns the slot behind s in an array.
+//
+//go:nosplit
+func (s *Slot) Above() *Slot { return slotAt(addressOfSlot(s) + slotSize) }
+
+// Below returns the slot before s in an array.
+//
+//go:nosplit
+func (s *Slot) Below() *Slot { return slotAt(addressOfSlot(s) - slotSize) }
+
 // Take moves slots from s, which the caller holds, to dst, and makes them Held. It returns how
 // many: fewer than dst has room for when it has come to the span's end, and then only Rewind makes
 // slots that are given back later seen. The slot at the lowest address comes last, so that dst,

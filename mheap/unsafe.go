@@ -20,6 +20,13 @@ func arenaAt(p uintptr) *Arena { return (*Arena)(pointer(p)) }
 
 func addressOf(s *Span) uintptr { return uintptr(unsafe.Pointer(s)) }
 
+//go:nocheckptr
+//go:nosplit
+func slotAt(p uintptr) *Slot { return (*Slot)(unsafe.Add(nil, p)) }
+
+//go:nosplit
+func addressOfSlot(s *Slot) uintptr { return uintptr(unsafe.Pointer(s)) }
+
 const wordSize = unsafe.Sizeof(uintptr(0))
 
 // wordAt is the word at p, which is a multiple of the word's size.
