@@ -35,6 +35,15 @@ func (r *Results) WriteMarkdown(w io.Writer, plots []Plot) {
 	}
 }
 
+// likeness says how unlike the processors were, if that was looked at.
+func (r *Results) likeness() string {
+	if r.Unlike == nil {
+		return ""
+	}
+	return fmt.Sprintf("the slowest took %.2f times as long as the fastest, on which what has one goroutine was measured (median of %d looks)",
+		r.Unlike.Median, len(r.Unlike.Values))
+}
+
 // conditions is the table of how and on what the run was made.
 func (r *Results) conditions() *table {
 	t := &table{left: 2, head: []string{"", ""}}
@@ -53,6 +62,7 @@ func (r *Results) conditions() *table {
 	add("system", m.System+" "+m.Kernel+" "+m.CLibrary)
 	add("Go", m.Go)
 	add("load before the run", m.Load)
+	add("processors", r.likeness())
 	add("run", fmt.Sprintf("%s plan, %d rounds of %.0f ms, in %v",
 		r.Settings.Plan, r.Outcome.Rounds, r.Settings.Milliseconds, time.Duration(r.Settings.Seconds*float64(time.Second)).Round(time.Second)))
 	add("build tags", r.Settings.Tags)

@@ -186,6 +186,9 @@ func (r *Results) WriteText(w io.Writer) {
 		t.text(w)
 		fmt.Fprintln(w)
 	}
+	if text := r.likeness(); text != "" {
+		fmt.Fprintln(w, "processors:", text)
+	}
 	for _, n := range r.Notes {
 		fmt.Fprintln(w, "note:", n)
 	}

@@ -57,8 +57,10 @@ func (s *Suite) collectorTasks() (tasks []*task, fill func(*Outcome)) {
 			name: "collector=" + store,
 			do: func(ctx context.Context) error {
 				about := requestsFor(s.Live)
-				l, err := worker.measure(ctx, worker.program(false), about, []string{"collection", "p99"},
-					"collector", store, fmt.Sprint(s.Live), milliseconds(about))
+				l, err := worker.measure(ctx, measurement{
+					program: worker.program(false), about: about, keys: []string{"collection", "p99"},
+					args: []string{"collector", store, fmt.Sprint(s.Live), milliseconds(about)},
+				})
 				if err == nil {
 					lines[store] = append(lines[store], l)
 				}

@@ -56,7 +56,11 @@ func (s *Suite) releaseTasks() (tasks []*task, fill func(*Outcome)) {
 		name: "release",
 		do: func(ctx context.Context) error {
 			about := releaseTime * s.Time
-			l, err := worker.measure(ctx, worker.program(false), about, []string{"quiet-p999", "scavenged-p999", "beside-p999", "scavenger-share"}, "release", milliseconds(about))
+			l, err := worker.measure(ctx, measurement{
+				program: worker.program(false), about: about,
+				keys: []string{"quiet-p999", "scavenged-p999", "beside-p999", "scavenger-share"},
+				args: []string{"release", milliseconds(about)},
+			})
 			if err == nil {
 				measured = append(measured, l)
 			}

@@ -79,8 +79,11 @@ func (s *Suite) retain(ctx context.Context, rows []RetentionRow) error {
 				leave := sync.OnceFunc(func() { <-processors })
 				defer leave()
 				r := &rows[n]
-				l, err := i.measureTold(ctx, leave, i.program(false), s.Wait, []string{"live", "full", "at-once", "later"},
-					"retention", fmt.Sprint(s.Retain), fmt.Sprint(r.Freed), milliseconds(s.Wait))
+				l, err := i.measure(ctx, measurement{
+					program: i.program(false), about: s.Wait, begun: leave,
+					keys: []string{"live", "full", "at-once", "later"},
+					args: []string{"retention", fmt.Sprint(s.Retain), fmt.Sprint(r.Freed), milliseconds(s.Wait)},
+				})
 				mu.Lock()
 				defer mu.Unlock()
 				if err != nil {

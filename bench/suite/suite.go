@@ -21,8 +21,11 @@ type Suite struct {
 	Time    time.Duration  // of one measurement of a cell
 	Limit   time.Duration  // after it no further round is begun; 0 for none
 	Only    *regexp.Regexp // names of what is to be run; nil for all
+	Pin     bool           // what has one goroutine to one processor, the fastest, where the system can
 	Started time.Time
 	Step    func(done, total int, what string) // told before every measurement
+
+	processors *chooser // of the run
 }
 
 // A Row is a cell with what came of it, by the impls' names.
@@ -38,8 +41,9 @@ type Outcome struct {
 	Collector []CollectorReport `json:"collector,omitempty"`
 	Retention []RetentionRow    `json:"retention,omitempty"`
 	Release   []ReleaseRow      `json:"release,omitempty"`
-	Scavenger *Spread           `json:"scavenger,omitempty"` // its share of all CPUs' time, under load
-	Rounds    int               `json:"rounds"`              // that were completed
+	Scavenger *Spread           `json:"scavenger,omitempty"`  // its share of all CPUs' time, under load
+	Unlike    *Spread           `json:"processors,omitempty"` // how many times as long as the fastest the slowest took; with Pin
+	Rounds    int               `json:"rounds"`               // that were completed
 	Notes     []string          `json:"notes,omitempty"`
 }
 
@@ -54,6 +58,7 @@ type task struct {
 // kept from being measured by it. The error is the context's.
 func (s *Suite) Run(ctx context.Context) (*Outcome, error) {
 	out := &Outcome{}
+	s.processors = newChooser()
 	cells, fillRows := s.cellTasks()
 	traces, once, fillTraces, err := s.traceTasks(ctx)
 	if err != nil {
@@ -92,6 +97,7 @@ func (s *Suite) Run(ctx context.Context) (*Outcome, error) {
 			out.Notes = append(out.Notes, fmt.Sprintf("%d of %d rounds: another one would not have ended within the limit of %v", out.Rounds, s.Rounds, s.Limit))
 			break
 		}
+		s.processors.forget()
 		for _, t := range tasks {
 			if err := attempt(t); err != nil {
 				return nil, err
@@ -103,6 +109,10 @@ func (s *Suite) Run(ctx context.Context) (*Outcome, error) {
 	fillCollector(out)
 	fillRetention(out)
 	fillRelease(out)
+	if len(s.processors.unlike) > 0 {
+		unlike := NewSpread(s.processors.unlike)
+		out.Unlike = &unlike
+	}
 	return out, nil
 }
 
@@ -126,7 +136,7 @@ func (s *Suite) cellTasks() (tasks []*task, fill func(*Outcome)) {
 			tasks = append(tasks, &task{
 				name: "impl=" + i.Name + "/" + c.Name(),
 				do: func(ctx context.Context) error {
-					v, err := i.runCell(ctx, c, s.Time)
+					v, err := i.runCell(ctx, c, s.Time, s.processorFor(c.Name(), c.Procs))
 					if err == nil {
 						of[i.Name] = append(of[i.Name], v)
 					}

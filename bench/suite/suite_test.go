@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
+	"strconv"
 	"testing"
 	"time"
 
@@ -25,6 +27,10 @@ func TestMain(m *testing.M) {
 		}
 		if os.Args[2] == "complaining" {
 			fmt.Fprintln(os.Stderr, "object cannot be preloaded: ignored")
+		}
+		if os.Args[2] == "where" { // how many processors it may use, and how many Ps it has
+			fmt.Printf("ns/op=%d.%d ops=1\n", runtime.NumCPU(), runtime.GOMAXPROCS(0))
+			os.Exit(0)
 		}
 		fmt.Printf("ns/op=%s ops=1\n", os.Args[4])
 		os.Exit(0)
@@ -77,6 +83,29 @@ func TestASuiteMeasuresEveryCellOnEveryImplInEveryRound(t *testing.T) {
 	require.Equal(t, round, order[4:], "rounds are interleaved")
 	require.Contains(t, round[0], "impl=spanheap/pattern=pair/size=64/procs=1/fill=uninit")
 	require.Contains(t, round[1], "impl=make/pattern=pair/size=64/procs=1/fill=uninit")
+}
+
+func TestOneGoroutineIsMeasuredOnOneProcessor(t *testing.T) {
+	for _, pin := range []bool{false, true} {
+		s := newSuite(t, over("where", []int{8}, []int{1, 2}))
+		s.Pin = pin
+		out, err := s.Run(context.Background())
+		require.NoError(t, err)
+		all, err := strconv.ParseFloat(fmt.Sprintf("%d.%d", runtime.NumCPU(), runtime.GOMAXPROCS(0)), 64)
+		require.NoError(t, err)
+		one := all
+		if pin && len(usable()) > 1 {
+			one, err = strconv.ParseFloat(fmt.Sprintf("1.%d", runtime.GOMAXPROCS(0)), 64)
+			require.NoError(t, err)
+			require.GreaterOrEqual(t, out.Unlike.Min, 1.0)
+			require.Len(t, out.Unlike.Values, s.Rounds, "it is chosen anew for each row of each round")
+		} else {
+			require.Nil(t, out.Unlike)
+		}
+		require.Equal(t, []float64{one, one}, out.Rows[0].Values[Spanheap].Values, "pin %v", pin)
+		require.Equal(t, []float64{all, all}, out.Rows[1].Values[Make].Values, "pin %v", pin)
+		require.Equal(t, all, float64(runtime.NumCPU())+float64(runtime.GOMAXPROCS(0))/10, "this process is left where it was")
+	}
 }
 
 func TestAFailureIsNotedAndHidesNothingElse(t *testing.T) {
@@ -246,11 +275,13 @@ func TestTheCProgramDrawsTheSameNumbersAndHasTheSamePatterns(t *testing.T) {
 		return
 	}
 	require.NoError(t, err)
-	l, err := native.measure(context.Background(), native.binary[false], time.Second, []string{"numbers"}, "numbers")
+	l, err := native.measure(context.Background(), measurement{program: native.binary[false], about: time.Second, keys: []string{"numbers"}, args: []string{"numbers"}})
 	require.NoError(t, err)
 	require.Equal(t, float64(pattern.Fingerprint()), l["numbers"])
 
-	retained, err := native.measure(context.Background(), native.binary[false], time.Second, []string{"live", "later"}, "retention", "1000", "75", "1")
+	retained, err := native.measure(context.Background(), measurement{
+		program: native.binary[false], about: time.Second, keys: []string{"live", "later"}, args: []string{"retention", "1000", "75", "1"},
+	})
 	require.NoError(t, err)
 	same, err := pattern.Retain(1000, 75, time.Millisecond, func(pattern.Retained) {})
 	require.NoError(t, err)
@@ -263,7 +294,7 @@ func TestTheCProgramDrawsTheSameNumbersAndHasTheSamePatterns(t *testing.T) {
 		}
 		measured[c.Pattern] = true
 		for _, c.Zeroed = range []bool{false, true} {
-			ns, err := native.runCell(context.Background(), c, time.Millisecond)
+			ns, err := native.runCell(context.Background(), c, time.Millisecond, anywhere)
 			require.NoError(t, err, c.Name())
 			require.Positive(t, ns)
 		}
@@ -299,6 +330,6 @@ func TestSpanheapMustBeBuilt(t *testing.T) {
 
 func TestAWorkerThatComplainsHasFailed(t *testing.T) {
 	// The loader complains about a library that it cannot preload, and goes on without.
-	_, err := stub(t, Jemalloc).runCell(context.Background(), Cell{"complaining", 8, 1, false}, time.Millisecond)
+	_, err := stub(t, Jemalloc).runCell(context.Background(), Cell{"complaining", 8, 1, false}, time.Millisecond, anywhere)
 	require.ErrorContains(t, err, "cannot be preloaded")
 }

@@ -92,8 +92,11 @@ func (s *Suite) traceTasks(ctx context.Context) (tasks, once []*task, fill func(
 			replay := &task{
 				name: "impl=" + i.Name + "/trace=" + file.Name,
 				do: func(ctx context.Context) error {
-					l, err := i.measure(ctx, i.program(false), 3*s.Time, []string{"ns/event", "resident"},
-						"replay", flatFile, milliseconds(3*s.Time))
+					l, err := i.measure(ctx, measurement{
+						program: i.program(false), about: 3 * s.Time, keys: []string{"ns/event", "resident"},
+						on:   s.processorFor(file.RowName(), 1),
+						args: []string{"replay", flatFile, milliseconds(3 * s.Time)},
+					})
 					if err == nil {
 						time[i.Name] = append(time[i.Name], l["ns/event"])
 						resident[i.Name] = append(resident[i.Name], l["resident"])

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"time"
 )
@@ -31,43 +32,51 @@ func environment() []string {
 	return env
 }
 
-// measure starts the program for one measurement and reads what it prints.
-func (i *Impl) measure(ctx context.Context, program string, about time.Duration, keys []string, args ...string) (line, error) {
-	return i.measureTold(ctx, func() {}, program, about, keys, args...)
+// A measurement is a process that makes one.
+type measurement struct {
+	program string
+	args    []string
+	about   time.Duration // how long it is asked to measure
+	keys    []string      // what it must print
+	on      processor
+	begun   func() // called when it has begun to print; nil for nothing
 }
 
-// measureTold is measure; begun is called when the worker has begun to print.
-func (i *Impl) measureTold(ctx context.Context, begun func(), program string, about time.Duration, keys []string, args ...string) (line, error) {
-	ctx, cancel := context.WithTimeout(ctx, about+patience)
+// measure makes the measurement and reads what is printed.
+func (i *Impl) measure(ctx context.Context, m measurement) (line, error) {
+	ctx, cancel := context.WithTimeout(ctx, m.about+patience)
 	defer cancel()
-	c := exec.CommandContext(ctx, program, args...)
-	c.Env = append(environment(), i.env...)
+	c := exec.CommandContext(ctx, m.program, m.args...)
+	c.Env = slices.Concat(environment(), environmentOn(m.on), i.env)
 	if i.preload != "" {
 		c.Env = append(c.Env, "LD_PRELOAD="+i.preload)
 	}
-	output := listener{begun: begun}
+	output := listener{begun: m.begun}
 	var complaint bytes.Buffer
 	c.Stdout, c.Stderr = &output, &complaint
-	err := c.Run()
+	err := startOn(m.on, c.Start)
+	if err == nil {
+		err = c.Wait()
+	}
 	switch {
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		return nil, fmt.Errorf("it was not done after %v", about+patience)
+		return nil, fmt.Errorf("it was not done after %v", m.about+patience)
 	case err != nil:
 		return nil, fmt.Errorf("%w: %s", err, firstLines(complaint.String()))
 	case complaint.Len() > 0: // a library that cannot be preloaded is only complained about
 		return nil, errors.New(firstLines(complaint.String()))
 	}
-	return parseLine(output.text.String(), keys...)
+	return parseLine(output.text.String(), m.keys...)
 }
 
-// A listener keeps what is written to it, and calls begun before the first of it.
+// A listener keeps what is written to it, and calls begun, if there is one, before the first of it.
 type listener struct {
 	begun func()
 	text  bytes.Buffer
 }
 
 func (l *listener) Write(p []byte) (int, error) {
-	if l.text.Len() == 0 {
+	if l.text.Len() == 0 && l.begun != nil {
 		l.begun()
 	}
 	return l.text.Write(p)
@@ -75,9 +84,11 @@ func (l *listener) Write(p []byte) (int, error) {
 
 func milliseconds(d time.Duration) string { return fmt.Sprint(d.Milliseconds()) }
 
-// runCell makes one measurement of a cell and returns ns per operation.
-func (i *Impl) runCell(ctx context.Context, c Cell, about time.Duration) (float64, error) {
-	l, err := i.measure(ctx, i.program(c.Zeroed), about, []string{"ns/op"},
-		"run", c.Pattern, fmt.Sprint(c.Size), fmt.Sprint(c.Procs), milliseconds(about))
+// runCell makes one measurement of a cell, on the processor, and returns ns per operation.
+func (i *Impl) runCell(ctx context.Context, c Cell, about time.Duration, on processor) (float64, error) {
+	l, err := i.measure(ctx, measurement{
+		program: i.program(c.Zeroed), about: about, on: on, keys: []string{"ns/op"},
+		args: []string{"run", c.Pattern, fmt.Sprint(c.Size), fmt.Sprint(c.Procs), milliseconds(about)},
+	})
 	return l["ns/op"], err
 }

@@ -86,7 +86,7 @@ func run(ctx context.Context, args []string, out, errs io.Writer) error {
 	}
 	s := &suite.Suite{
 		Impls: ready, Cells: o.cells(), Traces: traces, Scratch: scratch, Live: o.live, Retain: o.retain, Wait: o.wait,
-		Rounds: o.rounds, Time: o.time, Limit: o.limit, Only: o.run, Started: started, Step: p.step,
+		Rounds: o.rounds, Time: o.time, Limit: o.limit, Only: o.run, Pin: o.pin, Started: started, Step: p.step,
 	}
 	machine := report.ThisMachine(ctx)
 	p.begin()
