@@ -84,7 +84,8 @@
 // more. A heap that grows takes what lies idle in caches, stashes and spare spans, and most of what a magazine had in
 // hand all the time; above its soft limit it gives free pages back too. The hard limit is kept by a count of what is
 // backed, taken before each commit. A Local is a cache whose owner is one goroutine, on whatever P. The others follow a goroutine
-// that is moved: who frees little else than blocks of an idle cache gets that one for his own.
+// that is moved: one that alone used a cache brings it along, as far as the place of a stack tells who one is; and who frees little
+// else than blocks of an idle cache gets that one for his own.
 //
 // # The way back
 //

@@ -34,6 +34,7 @@ type Cache struct {
 	aside  aside
 	homing homing
 	trail  trail        // of the set's lock; see follow
+	guest  guest        // of its owner, unless that is a Local
 	id     atomic.Int32 // the number of its owner, or leased; written by who has seized it
 	home   uint8        // the number of the spans' home that is its own, and by which it owns blocks, or 0
 	spent  uintptr      // of the magazines' budget

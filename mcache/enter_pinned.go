@@ -7,6 +7,9 @@ import "runtime"
 // MaxCaches bounds the numbers of Ps that can have a cache.
 const MaxCaches = 1024
 
+// wanders says that a goroutine changes owners where the scheduler likes it.
+const wanders = true
+
 // ownerLocks are not needed where a P is its cache's owner.
 type ownerLocks struct{}
 

@@ -13,6 +13,9 @@ import (
 // MaxCaches bounds the numbers of owners that can have a cache.
 const MaxCaches = 16
 
+// wanders says that a goroutine changes owners as its stack grows and shrinks alone.
+const wanders = false
+
 // ownerLocks[i] is held between Enter and Leave by whoever uses cache i. They lie on the Go heap,
 // where the race detector sees them.
 type ownerLocks [MaxCaches]sync.Mutex

@@ -152,3 +152,16 @@ func (s *Set) At(id int) *Cache { return loadCache(&s.caches[id]) }
 
 // Follow is what the owner of c does who frees, or settles, a block that another cache owns.
 func (s *Set) Follow(c, other *Cache) { s.follow(nil, c, other.home) }
+
+const (
+	StackReach     = stackReach
+	AloneTimes     = aloneTimes
+	NewcomersPause = newcomersPause
+)
+
+// Come is what the owner of c does on his slow path whose stack lies there.
+func (s *Set) Come(c *Cache, stack uintptr) {
+	if c.guest.isNew(stack) {
+		s.welcome(c, stack)
+	}
+}

@@ -10,7 +10,8 @@ import (
 // A cache follows its goroutine. The scheduler moves one that works all the time to another P now and then. Nearly all that it
 // frees there is owned by the cache it left, whose slots lie idle, and has to be set aside; what it allocates comes from new
 // spans. So where an owner frees little else than small blocks of one other cache, and nobody has used that one for a while, the
-// two owners change caches. It takes a stop of the world, as emptying another's cache does.
+// two owners change caches; and at once where a goroutine is seen to have come: see guest. It takes a stop of the world, as
+// emptying another's cache does.
 
 // trail is what is known of the cache that a cache's owner may have left. All but until is guarded by the set's lock.
 type trail struct {
@@ -105,12 +106,12 @@ func (c *Cache) freed() (sum uintptr) {
 	return sum
 }
 
-// change has two owners change caches, unless it is too soon after others have. The caller holds s.mu.
-func (s *Set) change(here, there int) {
+// change has two owners change caches, unless it is too soon after others have. It tells whether they have. The caller holds s.mu.
+func (s *Set) change(here, there int) bool {
 	c, other, began := s.all[here], s.all[there], clock()
 	if began < s.stayUntil {
 		c.trail.until.Store(int64(s.stayUntil))
-		return
+		return false
 	}
 	ids := []int{here, there}
 	s.seize(ids)
@@ -125,4 +126,5 @@ func (s *Set) change(here, there int) {
 	s.restore(ids)
 	now := clock()
 	s.stayUntil = now + min((now-began)*stopShare, longestStay)
+	return true
 }

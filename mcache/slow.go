@@ -37,7 +37,7 @@ func (s *Set) leave(own, c *Cache) {
 // own cache, or nil for its P's. The rate is 0 but for a block that is to be sampled, with that rate. The error is
 // the operating system's.
 func (s *Set) Alloc(own *Cache, class mheap.SpanClass, n uintptr) (addr, rate uintptr, err error) {
-	for asked := false; ; {
+	for asked, known := false, own != nil || !wanders; ; {
 		c := s.enter(own)
 		if c == &nobody {
 			s.Leave(c)
@@ -47,6 +47,14 @@ func (s *Set) Alloc(own *Cache, class mheap.SpanClass, n uintptr) (addr, rate ui
 			continue
 		}
 		b := &c.bins[class]
+		if !known {
+			known = true
+			if stack := stackHere(); c.guest.isNew(stack) {
+				s.Leave(c)
+				s.welcome(c, stack)
+				continue
+			}
+		}
 		if !asked && s.wantsMail(c, class) {
 			asked = true
 			s.collect(own, c)

@@ -49,6 +49,12 @@ func placeAt(p *places, i uint) **Cache {
 	return (**Cache)(unsafe.Add(unsafe.Pointer(p), uintptr(i)*unsafe.Sizeof(p[0])))
 }
 
+// stackHere is an address in the caller's stack.
+func stackHere() uintptr {
+	var here byte
+	return uintptr(unsafe.Pointer(&here))
+}
+
 // codeAt is the first n bytes of a function's instructions.
 func codeAt(f func() int, n int) []byte {
 	return unsafe.Slice(**(***byte)(unsafe.Pointer(&f)), n)
