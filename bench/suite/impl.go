@@ -18,19 +18,20 @@ type Impl struct {
 	Kind    Kind   `json:"kind"`
 	Version string `json:"version,omitempty"` // of the module or library, when it is known
 
-	tag     string            // the build tag that makes it the worker's subject
-	extra   []string          // build tags beside
-	env     []string          // variables of the environment that make it what it is
-	needs   []string          // files without which it cannot be built
-	module  string            // where it comes from
-	library string            // what is preloaded
-	zeroes  zeroing           // what fills of blocks it has
-	runs    func(c Cell) bool // the cells it is for; nil for all
-	replays bool              // it replays traces
-	slowly  bool              // and takes so long for it that it does it once, not in every round
-	retains bool              // what it keeps of freed memory is measured
-	binary  map[bool]string   // the program, by whether blocks are zeroed; set by Build
-	preload string            // the library's file; set by Build
+	tag       string            // the build tag that makes it the worker's subject
+	extra     []string          // build tags beside
+	env       []string          // variables of the environment that make it what it is
+	needs     []string          // files without which it cannot be built
+	module    string            // where it comes from
+	library   string            // what is preloaded
+	zeroes    zeroing           // what fills of blocks it has
+	runs      func(c Cell) bool // the cells it is for; nil for all
+	replays   bool              // it replays traces
+	collected bool              // its blocks are Go's collector's, which works beside it
+	slowly    bool              // and takes so long for it that it does it once, not in every round
+	retains   bool              // what it keeps of freed memory is measured
+	binary    map[bool]string   // the program, by whether blocks are zeroed; set by Build
+	preload   string            // the library's file; set by Build
 }
 
 // zeroing says how an impl can hand out blocks.
@@ -75,15 +76,15 @@ func Impls() []*Impl {
 		{Name: "spanheap-check-1", About: "spanheap at DebugPoison", Kind: Go, env: []string{"SPANHEAPDEBUG=check=1"}, runs: simple, replays: true, slowly: true},
 		{Name: "spanheap-check-2", About: "spanheap at DebugQuarantine", Kind: Go, env: []string{"SPANHEAPDEBUG=check=2"}, runs: simple, replays: true, slowly: true},
 		{Name: "spanheap-check-3", About: "spanheap at DebugStacks", Kind: Go, env: []string{"SPANHEAPDEBUG=check=3"}, runs: simple, replays: true, slowly: true},
-		{Name: Make, About: "Go's make, its collector included", Kind: Go, tag: "peer_make", zeroes: always, replays: true},
-		{Name: "new", About: "Go's new of a 64-byte type, its collector included", Kind: Go, tag: "peer_new", zeroes: always, runs: typed},
-		{Name: "sync.Pool", About: "a sync.Pool of *[]byte for every power of two", Kind: Go, tag: "peer_pool", runs: upToTwo},
+		{Name: Make, About: "Go's make, its collector included", Kind: Go, collected: true, tag: "peer_make", zeroes: always, replays: true},
+		{Name: "new", About: "Go's new of a 64-byte type, its collector included", Kind: Go, collected: true, tag: "peer_new", zeroes: always, runs: typed},
+		{Name: "sync.Pool", About: "a sync.Pool of *[]byte for every power of two", Kind: Go, collected: true, tag: "peer_pool", runs: upToTwo},
 		{Name: Modernc, About: "modernc.org/memory behind a sync.Mutex", Kind: Go, tag: "peer_modernc", module: "modernc.org/memory", zeroes: both, replays: true},
 		{Name: "modernc", About: "modernc.org/memory without a lock, for one goroutine", Kind: Go, tag: "peer_modernc_unlocked", module: "modernc.org/memory", zeroes: both, runs: alone},
-		{Name: "mcache", About: "bytedance's mcache", Kind: Go, tag: "peer_mcache", module: "github.com/bytedance/gopkg", runs: upToTwo},
-		{Name: "ristretto", About: "ristretto's z.Calloc, on the Go heap as it is without its build tag", Kind: Go, tag: "peer_ristretto", module: "github.com/dgraph-io/ristretto/v2", zeroes: always, runs: inShort},
+		{Name: "mcache", About: "bytedance's mcache", Kind: Go, collected: true, tag: "peer_mcache", module: "github.com/bytedance/gopkg", runs: upToTwo},
+		{Name: "ristretto", About: "ristretto's z.Calloc, on the Go heap as it is without its build tag", Kind: Go, collected: true, tag: "peer_ristretto", module: "github.com/dgraph-io/ristretto/v2", zeroes: always, runs: inShort},
 		{Name: "ristretto-je", About: "ristretto's z.Calloc with its build tag jemalloc", Kind: Cgo, tag: "peer_ristretto_jemalloc", extra: []string{"jemalloc"}, needs: []string{"/usr/local/lib/libjemalloc.a"}, module: "github.com/dgraph-io/ristretto/v2", zeroes: always, runs: inShort},
-		{Name: "arrow-go", About: "Arrow's GoAllocator", Kind: Go, tag: "peer_arrow", module: "github.com/apache/arrow-go/v18", zeroes: always, runs: inShort},
+		{Name: "arrow-go", About: "Arrow's GoAllocator", Kind: Go, collected: true, tag: "peer_arrow", module: "github.com/apache/arrow-go/v18", zeroes: always, runs: inShort},
 		{Name: "arrow-malloc", About: "Arrow's Mallocator, on cgo", Kind: Cgo, tag: "peer_arrow_mallocator", module: "github.com/apache/arrow-go/v18", zeroes: always, runs: inShort},
 		{Name: "cgo-malloc", About: "glibc's malloc through cgo", Kind: Cgo, tag: "peer_cgo_malloc", zeroes: both, runs: upToTwo},
 		{Name: CgoJemalloc, About: "jemalloc's mallocx through cgo", Kind: Cgo, tag: "peer_cgo_jemalloc", zeroes: both},

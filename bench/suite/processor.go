@@ -10,7 +10,8 @@ import (
 
 // Processors of one machine may be unlike for minutes: one takes twice as long as the other while a neighbour is at work on the
 // same core. Go's scheduler moves a goroutine from one to the other, a C thread stays where it is. So what has one goroutine is
-// measured on one processor, the fastest at the moment, all impls of a row on the same one. Go has as many Ps as elsewhere.
+// measured on one processor, the fastest at the moment, all impls of a row on the same one but for those with Go's collector. Go
+// has as many Ps as elsewhere.
 
 // A processor is one by the system's number, and one more, or anywhere.
 type processor int
@@ -91,9 +92,10 @@ func startOn(p processor, start func() error) error {
 	return on(p, start)
 }
 
-// processorFor returns the processor for a measurement of the row, with so many goroutines.
-func (s *Suite) processorFor(row string, procs int) processor {
-	if !s.Pin || procs > 1 {
+// processorFor returns the processor for a measurement of the row on the impl, with so many goroutines. Go's collector, which
+// works beside the goroutine, may have all of them.
+func (s *Suite) processorFor(i *Impl, row string, procs int) processor {
+	if !s.Pin || procs > 1 || i.collected {
 		return anywhere
 	}
 	return s.processors.of(row)

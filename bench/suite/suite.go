@@ -136,7 +136,7 @@ func (s *Suite) cellTasks() (tasks []*task, fill func(*Outcome)) {
 			tasks = append(tasks, &task{
 				name: "impl=" + i.Name + "/" + c.Name(),
 				do: func(ctx context.Context) error {
-					v, err := i.runCell(ctx, c, s.Time, s.processorFor(c.Name(), c.Procs))
+					v, err := i.runCell(ctx, c, s.Time, s.processorFor(i, c.Name(), c.Procs))
 					if err == nil {
 						of[i.Name] = append(of[i.Name], v)
 					}

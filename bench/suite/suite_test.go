@@ -89,6 +89,7 @@ func TestOneGoroutineIsMeasuredOnOneProcessor(t *testing.T) {
 	for _, pin := range []bool{false, true} {
 		s := newSuite(t, over("where", []int{8}, []int{1, 2}))
 		s.Pin = pin
+		s.Impls[1].collected = true
 		out, err := s.Run(context.Background())
 		require.NoError(t, err)
 		all, err := strconv.ParseFloat(fmt.Sprintf("%d.%d", runtime.NumCPU(), runtime.GOMAXPROCS(0)), 64)
@@ -103,7 +104,8 @@ func TestOneGoroutineIsMeasuredOnOneProcessor(t *testing.T) {
 			require.Nil(t, out.Unlike)
 		}
 		require.Equal(t, []float64{one, one}, out.Rows[0].Values[Spanheap].Values, "pin %v", pin)
-		require.Equal(t, []float64{all, all}, out.Rows[1].Values[Make].Values, "pin %v", pin)
+		require.Equal(t, []float64{all, all}, out.Rows[0].Values[Make].Values, "a collector may have all")
+		require.Equal(t, []float64{all, all}, out.Rows[1].Values[Spanheap].Values, "two goroutines too")
 		require.Equal(t, all, float64(runtime.NumCPU())+float64(runtime.GOMAXPROCS(0))/10, "this process is left where it was")
 	}
 }

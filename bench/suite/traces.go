@@ -94,7 +94,7 @@ func (s *Suite) traceTasks(ctx context.Context) (tasks, once []*task, fill func(
 				do: func(ctx context.Context) error {
 					l, err := i.measure(ctx, measurement{
 						program: i.program(false), about: 3 * s.Time, keys: []string{"ns/event", "resident"},
-						on:   s.processorFor(file.RowName(), 1),
+						on:   s.processorFor(i, file.RowName(), 1),
 						args: []string{"replay", flatFile, milliseconds(3 * s.Time)},
 					})
 					if err == nil {

@@ -59,7 +59,7 @@ func parse(args []string, errs io.Writer) (*options, error) {
 	flags.IntVar(&o.rounds, "rounds", 0, "make every measurement so many `times`; by default 5, with -short 3")
 	flags.DurationVar(&o.time, "time", 0, "measure for this `duration` each time, of which with several goroutines some goes by until all have begun; by default 80ms, with -short 30ms")
 	flags.DurationVar(&o.limit, "limit", 0, "begin no round that would end after this `duration`; at least one is made; by default 19m, with -short 110s")
-	flags.BoolVar(&o.pin, "pin", true, "on Linux, measure what has one goroutine on one processor, for each row the fastest at the moment; =false: wherever the system puts it")
+	flags.BoolVar(&o.pin, "pin", true, "on Linux, measure what has one goroutine, and no Go collector, on one processor, for each row the fastest at the moment; =false: wherever the system puts it")
 	flags.IntVar(&o.live, "live", -1, "`objects` that live beside the collector, 0 leaves it out; -1 is 20 million, with -short 2 million")
 	flags.IntVar(&o.retain, "retain", -1, "`blocks` of which it is measured what stays resident after frees, 0 leaves it and release out; -1 is a million, with -short 100,000")
 	flags.DurationVar(&o.wait, "wait", 0, "look at what stays resident this `duration` after the frees; by default 20s, with -short 2s")
