@@ -156,6 +156,7 @@ func (s *Set) Follow(c, other *Cache) { s.follow(nil, c, other.home) }
 const (
 	StackReach     = stackReach
 	AloneTimes     = aloneTimes
+	GoneAfter      = goneAfter
 	NewcomersPause = newcomersPause
 )
 

@@ -10,7 +10,7 @@ import (
 // A cache follows its goroutine. The scheduler moves one that works all the time to another P now and then. Nearly all that it
 // frees there is owned by the cache it left, whose slots lie idle, and has to be set aside; what it allocates comes from new
 // spans. So where an owner frees little else than small blocks of one other cache, and nobody has used that one for a while, the
-// two owners change caches; and at once where a goroutine is seen to have come: see guest. It takes a stop of the world, as
+// two owners change caches; and sooner where a goroutine is seen to have come: see guest. It takes a stop of the world, as
 // emptying another's cache does.
 
 // trail is what is known of the cache that a cache's owner may have left. All but until is guarded by the set's lock.

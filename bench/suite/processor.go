@@ -81,7 +81,7 @@ func environmentOn(p processor) []string {
 	if p == anywhere || os.Getenv("GOMAXPROCS") != "" {
 		return nil
 	}
-	return []string{fmt.Sprintf("GOMAXPROCS=%d", runtime.NumCPU())}
+	return []string{fmt.Sprintf("GOMAXPROCS=%d", runtime.GOMAXPROCS(0))}
 }
 
 // startOn calls start, which starts a process, so that this runs on the processor alone.

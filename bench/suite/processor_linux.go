@@ -21,18 +21,32 @@ func usable() (found []processor) {
 	return found
 }
 
-// on calls f on the processor. A process that f starts runs there too, and stays.
-func on(p processor, f func() error) (err error) {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
+// on calls f on the processor. A process that f starts runs there too, and stays. The thread that does it goes back to where it
+// was, or ends.
+func on(p processor, f func() error) error {
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread()
+		err, returned := onThread(p, f)
+		if returned {
+			runtime.UnlockOSThread()
+		}
+		done <- err
+	}()
+	return <-done
+}
+
+// onThread calls f on the processor, and tells whether the thread is back where it was.
+func onThread(p processor, f func() error) (err error, returned bool) {
 	var before, one unix.CPUSet
 	if err := unix.SchedGetaffinity(0, &before); err != nil {
-		return err
+		return err, true
 	}
 	one.Set(int(p) - 1)
 	if err := unix.SchedSetaffinity(0, &one); err != nil {
-		return err
+		return err, true
 	}
-	defer func() { err = errors.Join(err, unix.SchedSetaffinity(0, &before)) }()
-	return f()
+	err = f()
+	back := unix.SchedSetaffinity(0, &before)
+	return errors.Join(err, back), back == nil
 }

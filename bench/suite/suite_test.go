@@ -2,12 +2,12 @@ package suite
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
 	"runtime"
-	"strconv"
 	"testing"
 	"time"
 
@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 			fmt.Fprintln(os.Stderr, "object cannot be preloaded: ignored")
 		}
 		if os.Args[2] == "where" { // how many processors it may use, and how many Ps it has
-			fmt.Printf("ns/op=%d.%d ops=1\n", runtime.NumCPU(), runtime.GOMAXPROCS(0))
+			fmt.Printf("ns/op=%d ops=1\n", placed(runtime.NumCPU()))
 			os.Exit(0)
 		}
 		fmt.Printf("ns/op=%s ops=1\n", os.Args[4])
@@ -85,19 +85,20 @@ func TestASuiteMeasuresEveryCellOnEveryImplInEveryRound(t *testing.T) {
 	require.Contains(t, round[1], "impl=make/pattern=pair/size=64/procs=1/fill=uninit")
 }
 
+// placed tells of a process how many processors it may use, and how many Ps it has.
+func placed(processors int) int { return processors*10_000 + runtime.GOMAXPROCS(0) }
+
 func TestOneGoroutineIsMeasuredOnOneProcessor(t *testing.T) {
+	before := usable()
 	for _, pin := range []bool{false, true} {
 		s := newSuite(t, over("where", []int{8}, []int{1, 2}))
 		s.Pin = pin
 		s.Impls[1].collected = true
 		out, err := s.Run(context.Background())
 		require.NoError(t, err)
-		all, err := strconv.ParseFloat(fmt.Sprintf("%d.%d", runtime.NumCPU(), runtime.GOMAXPROCS(0)), 64)
-		require.NoError(t, err)
-		one := all
-		if pin && len(usable()) > 1 {
-			one, err = strconv.ParseFloat(fmt.Sprintf("1.%d", runtime.GOMAXPROCS(0)), 64)
-			require.NoError(t, err)
+		all, one := float64(placed(runtime.NumCPU())), float64(placed(runtime.NumCPU()))
+		if pin && len(before) > 1 {
+			one = float64(placed(1))
 			require.GreaterOrEqual(t, out.Unlike.Min, 1.0)
 			require.Len(t, out.Unlike.Values, s.Rounds, "it is chosen anew for each row of each round")
 		} else {
@@ -106,7 +107,16 @@ func TestOneGoroutineIsMeasuredOnOneProcessor(t *testing.T) {
 		require.Equal(t, []float64{one, one}, out.Rows[0].Values[Spanheap].Values, "pin %v", pin)
 		require.Equal(t, []float64{all, all}, out.Rows[0].Values[Make].Values, "a collector may have all")
 		require.Equal(t, []float64{all, all}, out.Rows[1].Values[Spanheap].Values, "two goroutines too")
-		require.Equal(t, all, float64(runtime.NumCPU())+float64(runtime.GOMAXPROCS(0))/10, "this process is left where it was")
+	}
+	if len(before) > 0 {
+		refused := errors.New("not today")
+		require.ErrorIs(t, on(before[0], func() error {
+			require.Equal(t, before[:1], usable())
+			return refused
+		}), refused)
+		for range 100 { // whatever thread it is
+			require.Equal(t, before, usable())
+		}
 	}
 }
 
