@@ -21,7 +21,7 @@ import (
 )
 
 // Cache is one owner's slots. It lives off the Go heap and holds no Go pointers. Its owner alone
-// writes it, but for its trail; others read single words.
+// writes it, but for its trail and its guest; others read single words.
 type Cache struct {
 	// What every call looks at is at the front, where the processor finds out whether there is a cache.
 	live uint8        // the state of the blocks that it allocates
@@ -34,7 +34,7 @@ type Cache struct {
 	aside  aside
 	homing homing
 	trail  trail        // of the set's lock; see follow
-	guest  guest        // of its owner, unless that is a Local
+	guest  guest        // written by who comes, also when he is out of it again; unused where the owner is a Local
 	id     atomic.Int32 // the number of its owner, or leased; written by who has seized it
 	home   uint8        // the number of the spans' home that is its own, and by which it owns blocks, or 0
 	spent  uintptr      // of the magazines' budget
