@@ -162,9 +162,12 @@ type Finder struct {
 	class SpanClass
 }
 
-// Finder returns what finds the slots of the class, one of small slots, in a, in which p lies.
-func (a *Arena) Finder(class SpanClass, p uintptr) Finder {
-	return Finder{a, p &^ (arena.Size - 1), magics[class], class}
+// Aim makes f find the slots of the class, one of small slots, in a, in which p lies.
+func (f *Finder) Aim(a *Arena, class SpanClass, p uintptr) {
+	f.arena = a
+	f.start = p &^ (arena.Size - 1)
+	f.magic = magics[class]
+	f.class = class
 }
 
 // Covers tells whether p lies in the arena.
