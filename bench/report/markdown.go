@@ -35,13 +35,17 @@ func (r *Results) WriteMarkdown(w io.Writer, plots []Plot) {
 	}
 }
 
-// likeness says how unlike the processors were, if that was looked at.
+// likeness says how unlike the processors were and how far apart, if that was looked at.
 func (r *Results) likeness() string {
 	if r.Unlike == nil {
 		return ""
 	}
-	return fmt.Sprintf("the slowest took %.2f times as long as the fastest, on which what has one goroutine was measured (median of %d looks)",
+	text := fmt.Sprintf("the slowest took %.2f times as long as the fastest, on which what has one goroutine was measured (median of %d looks)",
 		r.Unlike.Median, len(r.Unlike.Values))
+	if r.Apart != nil {
+		text += fmt.Sprintf("; a line of memory took %.0f ns from one to another (%.0f to %.0f)", r.Apart.Median, r.Apart.Q1, r.Apart.Q3)
+	}
+	return text
 }
 
 // conditions is the table of how and on what the run was made.

@@ -277,3 +277,26 @@ func TestAWideTableIsCut(t *testing.T) {
 		}
 	}
 }
+
+func TestTheProcessorsAreToldOf(t *testing.T) {
+	r := sample()
+	told := func() (where []string) {
+		var table, page bytes.Buffer
+		r.WriteText(&table)
+		r.WriteMarkdown(&page, nil)
+		return []string{table.String(), page.String()}
+	}
+	for _, text := range told() {
+		require.NotContains(t, text, "the slowest took")
+	}
+	unlike, apart := spreadOf(1.01, 1.02, 1.8), spreadOf(48, 51, 212)
+	r.Unlike, r.Apart = &unlike, &apart
+	for _, text := range told() {
+		require.Contains(t, text, "the slowest took 1.02 times as long as the fastest")
+		require.Contains(t, text, "(median of 3 looks); a line of memory took 51 ns from one to another (50 to 132)")
+	}
+	r.Apart = nil
+	for _, text := range told() {
+		require.NotContains(t, text, "a line of memory")
+	}
+}

@@ -45,8 +45,7 @@ func (s *Suite) releaseTasks() (tasks []*task, fill func(*Outcome)) {
 		for _, l := range measured {
 			shares = append(shares, l["scavenger-share"])
 		}
-		share := NewSpread(shares)
-		out.Scavenger = &share
+		out.Scavenger = spreadOf(shares)
 	}
 	if s.Retain == 0 || !s.wants("release") {
 		return nil, fill

@@ -22,6 +22,15 @@ func NewSpread(values []float64) Spread {
 	return Spread{quantile(v, 0.5), v[0], v[len(v)-1], quantile(v, 0.25), quantile(v, 0.75), values}
 }
 
+// spreadOf returns the spread of the values, or nil of none.
+func spreadOf(values []float64) *Spread {
+	if len(values) == 0 {
+		return nil
+	}
+	s := NewSpread(values)
+	return &s
+}
+
 // quantile interpolates between the sorted values.
 func quantile(sorted []float64, q float64) float64 {
 	at := q * float64(len(sorted)-1)

@@ -43,6 +43,7 @@ type Outcome struct {
 	Release   []ReleaseRow      `json:"release,omitempty"`
 	Scavenger *Spread           `json:"scavenger,omitempty"`  // its share of all CPUs' time, under load
 	Unlike    *Spread           `json:"processors,omitempty"` // how many times as long as the fastest the slowest took; with Pin
+	Apart     *Spread           `json:"handover,omitempty"`   // ns that a line of memory takes from one to the next; with Pin
 	Rounds    int               `json:"rounds"`               // that were completed
 	Notes     []string          `json:"notes,omitempty"`
 }
@@ -109,10 +110,7 @@ func (s *Suite) Run(ctx context.Context) (*Outcome, error) {
 	fillCollector(out)
 	fillRetention(out)
 	fillRelease(out)
-	if len(s.processors.unlike) > 0 {
-		unlike := NewSpread(s.processors.unlike)
-		out.Unlike = &unlike
-	}
+	out.Unlike, out.Apart = spreadOf(s.processors.unlike), spreadOf(s.processors.apart)
 	return out, nil
 }
 

@@ -101,8 +101,10 @@ func TestOneGoroutineIsMeasuredOnOneProcessor(t *testing.T) {
 			one = float64(placed(1))
 			require.GreaterOrEqual(t, out.Unlike.Min, 1.0)
 			require.Len(t, out.Unlike.Values, s.Rounds, "it is chosen anew for each row of each round")
+			require.Len(t, out.Apart.Values, s.Rounds)
 		} else {
 			require.Nil(t, out.Unlike)
+			require.Nil(t, out.Apart)
 		}
 		require.Equal(t, []float64{one, one}, out.Rows[0].Values[Spanheap].Values, "pin %v", pin)
 		require.Equal(t, []float64{all, all}, out.Rows[0].Values[Make].Values, "a collector may have all")
