@@ -3,6 +3,7 @@ package report
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"runtime"
@@ -28,7 +29,7 @@ func ThisMachine(ctx context.Context) Machine {
 	m := Machine{
 		System: runtime.GOOS + "/" + runtime.GOARCH, Cores: runtime.NumCPU(), Go: runtime.Version(),
 		Kernel:    fileText("/proc/sys/kernel/osrelease"),
-		Processor: field("/proc/cpuinfo", "model name"),
+		Processor: processor("/proc/cpuinfo"),
 	}
 	if kib, err := strconv.ParseUint(strings.TrimSuffix(field("/proc/meminfo", "MemTotal"), " kB"), 10, 54); err == nil {
 		m.Memory = kib << 10
@@ -41,6 +42,15 @@ func ThisMachine(ctx context.Context) Machine {
 	}
 	m.CLibrary = strings.TrimSpace(command(ctx, "", "getconf", "GNU_LIBC_VERSION"))
 	return m
+}
+
+// processor returns the name that a file like /proc/cpuinfo gives, and what tells processors of one name from others, if it does.
+func processor(file string) string {
+	name := field(file, "model name")
+	if family := field(file, "cpu family"); family != "" {
+		name += fmt.Sprintf(" (family %s, model %s)", family, field(file, "model"))
+	}
+	return name
 }
 
 // Commit returns the commit of the repository that holds dir, with a + when files differ from it.

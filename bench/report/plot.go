@@ -93,6 +93,7 @@ func (d *dots) put(seriesName string, row int, v float64) {
 	d.series = append(d.series, series{seriesName, map[int]float64{row: v}})
 }
 
+// ratioDots returns the times of the rows over spanheap's, or nothing where only spanheap was measured.
 func (r *Results) ratioDots(rows filter, impls []string) (d dots) {
 	for _, row := range r.Rows {
 		if !rows(row.Cell) {
@@ -104,6 +105,9 @@ func (r *Results) ratioDots(rows filter, impls []string) (d dots) {
 			}
 		}
 		d.names = append(d.names, row.Pattern+" "+row.SizeText())
+	}
+	if !slices.ContainsFunc(d.series, func(s series) bool { return !strings.HasPrefix(s.name, suite.Spanheap) }) {
+		return dots{}
 	}
 	return d
 }

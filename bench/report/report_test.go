@@ -232,7 +232,8 @@ func TestTheDocumentShowsItsPlots(t *testing.T) {
 func TestPlotsOfOneValueAreDrawn(t *testing.T) {
 	r := sample()
 	for i := range r.Rows {
-		r.Rows[i].Values = map[string]suite.Spread{suite.Spanheap: r.Rows[i].Values[suite.Spanheap]}
+		same := r.Rows[i].Values[suite.Spanheap]
+		r.Rows[i].Values = map[string]suite.Spread{suite.Spanheap: same, suite.Glibc: same}
 	}
 	plots, err := r.WritePlots(t.TempDir())
 	require.NoError(t, err)
@@ -298,5 +299,32 @@ func TestTheProcessorsAreToldOf(t *testing.T) {
 	r.Apart = nil
 	for _, text := range told() {
 		require.NotContains(t, text, "a line of memory")
+	}
+}
+
+func TestProcessorsOfOneNameAreToldApart(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "cpuinfo")
+	for text, want := range map[string]string{
+		"processor\t: 0\ncpu family\t: 26\nmodel\t\t: 2\nmodel name\t: AMD EPYC\n": "AMD EPYC (family 26, model 2)",
+		"processor\t: 0\nmodel name\t: Cortex\n":                                   "Cortex",
+		"processor\t: 0\n":                                                         "",
+	} {
+		require.NoError(t, os.WriteFile(file, []byte(text), 0o644))
+		require.Equal(t, want, processor(file))
+	}
+	require.Empty(t, processor(file+"x"))
+}
+
+func TestSpanheapAloneIsNoPicture(t *testing.T) {
+	r := sample()
+	for _, row := range r.Rows {
+		for name := range row.Values {
+			if name != suite.Spanheap {
+				delete(row.Values, name)
+			}
+		}
+	}
+	for _, p := range r.plots() {
+		require.NotContains(t, p.Title, "goroutine")
 	}
 }

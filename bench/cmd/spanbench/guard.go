@@ -26,6 +26,15 @@ type fault struct {
 	text string
 }
 
+// isGuarded tells whether i is a peer that spanheap is held against.
+func isGuarded(i suite.Impl) bool { return i.Name == suite.Make || i.Name == suite.Modernc }
+
+// unguarded tells whether nothing of r is held against a peer.
+func unguarded(r *report.Results) bool {
+	return !slices.ContainsFunc(r.Impls, isGuarded) ||
+		!slices.ContainsFunc(r.Rows, func(row suite.Row) bool { return slices.Contains(suite.GuardCells(), row.Cell) })
+}
+
 // faults returns those of the rows that suite.GuardCells names.
 func faults(r *report.Results) (found []fault) {
 	for _, row := range r.Rows {
@@ -33,7 +42,7 @@ func faults(r *report.Results) (found []fault) {
 			continue
 		}
 		for _, i := range r.Impls {
-			if i.Name != suite.Make && i.Name != suite.Modernc {
+			if !isGuarded(i) {
 				continue
 			}
 			switch ratio, ok := ratioOf(row, i.Name); {
@@ -94,7 +103,7 @@ func measureAgain(ctx context.Context, s suite.Suite, p *progress, cells []suite
 	p.note(fmt.Sprintf("%d rows look broken, and are measured again", len(cells)))
 	s.Cells, s.Traces, s.Live, s.Retain, s.Rounds, s.Limit = cells, nil, 0, 0, roundsAgain, 0
 	s.Impls = slices.DeleteFunc(slices.Clone(s.Impls), func(i *suite.Impl) bool {
-		return i.Name != suite.Spanheap && i.Name != suite.Make && i.Name != suite.Modernc
+		return i.Name != suite.Spanheap && !isGuarded(*i)
 	})
 	p.begin()
 	outcome, err := s.Run(ctx)

@@ -56,11 +56,12 @@ func (l *listing) write(out io.Writer, asJSON bool) error {
 		e.SetIndent("", "  ")
 		return e.Encode(l)
 	}
-	for _, i := range l.Impls {
-		fmt.Fprintf(out, "impl=%-20s %s\n", i.Name, i.About)
-	}
-	for _, r := range l.Rows {
-		fmt.Fprintln(out, r)
-	}
-	return nil
+	return to(out, func(out io.Writer) {
+		for _, i := range l.Impls {
+			fmt.Fprintf(out, "impl=%-20s %s\n", i.Name, i.About)
+		}
+		for _, r := range l.Rows {
+			fmt.Fprintln(out, r)
+		}
+	})
 }

@@ -59,7 +59,7 @@ func run(ctx context.Context, args []string, out, errs io.Writer) error {
 	chosen := o.listing(traces)
 	switch {
 	case len(chosen.Rows) == 0:
-		return fmt.Errorf("-run %s: no row has such a name; -list shows them, but for those that -live 0 and -retain 0 leave out", o.run)
+		return fmt.Errorf("-run %s: none of this run's rows has such a name; -list with the same flags, but for -run, shows them", o.run)
 	case o.list:
 		return chosen.write(out, o.json)
 	}
@@ -114,6 +114,9 @@ func run(ctx context.Context, args []string, out, errs io.Writer) error {
 	if err := o.write(r, module, out); err != nil || o.plan != shortPlan {
 		return err
 	}
+	if unguarded(r) {
+		p.note("nothing is guarded: of the rows that are, none was measured beside make or modernc-mutex")
+	}
 	return guard(r, func(cells []suite.Cell) (*report.Results, error) { return measureAgain(ctx, *s, p, cells) })
 }
 
@@ -123,8 +126,8 @@ func (o *options) write(r *report.Results, module string, out io.Writer) (err er
 		if err := r.WriteJSON(out); err != nil {
 			return err
 		}
-	} else {
-		r.WriteText(out)
+	} else if err := to(out, r.WriteText); err != nil {
+		return err
 	}
 	if o.benchfmt != "" {
 		defer func() { err = errors.Join(err, toFile(o.benchfmt, r.WriteBenchmarks)) }()
@@ -149,10 +152,21 @@ func (o *options) write(r *report.Results, module string, out io.Writer) (err er
 		toFile(filepath.Join(dir, "results.md"), func(w io.Writer) { r.WriteMarkdown(w, plots) }))
 }
 
-func toFile(name string, write func(io.Writer)) error {
+// to writes to out at once, and tells what kept it from that.
+func to(out io.Writer, write func(io.Writer)) error {
 	var text bytes.Buffer
 	write(&text)
-	return os.WriteFile(name, text.Bytes(), 0o644)
+	_, err := out.Write(text.Bytes())
+	return err
+}
+
+func toFile(name string, write func(io.Writer)) (err error) {
+	f, err := os.Create(name)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	return to(f, write)
 }
 
 // moduleDir returns this module's folder. The workers are built there.
@@ -160,7 +174,13 @@ func moduleDir(ctx context.Context) (string, error) {
 	const path = "github.com/spanheap/spanheap/bench"
 	output, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", path).Output()
 	dir := strings.TrimSpace(string(output))
-	if err != nil || dir == "" {
+	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) && len(exit.Stderr) > 0 {
+		err = errors.New(strings.TrimSpace(string(exit.Stderr)))
+	}
+	if err == nil && dir == "" {
+		err = errors.New("it has no folder")
+	}
+	if err != nil {
 		return "", fmt.Errorf("run it inside the module %s, whose workers it builds: %w", path, err)
 	}
 	return dir, nil

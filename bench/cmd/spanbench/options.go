@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -52,13 +53,13 @@ type options struct {
 func parse(args []string, errs io.Writer) (*options, error) {
 	o := &options{}
 	flags := flag.NewFlagSet("spanbench", flag.ContinueOnError)
-	flags.SetOutput(errs)
+	flags.SetOutput(io.Discard)
 	short := flags.Bool("short", false, "fewer rows, in less than two minutes where nothing else runs; exit 1 when spanheap is grossly slower than make or modernc.org/memory")
 	run := flags.String("run", "", "measure only rows whose name matches this `regexp`; see -list; traces are trace=NAME, and there are collector, retention and release")
 	impl := flags.String("impl", "", "measure only allocators whose name matches this `regexp`, and spanheap; none: spanheap alone")
 	flags.IntVar(&o.rounds, "rounds", 0, "make every measurement so many `times`; by default 5, with -short 3")
 	flags.DurationVar(&o.time, "time", 0, "measure for this `duration` each time, of which with several goroutines some goes by until all have begun; by default 80ms, with -short 30ms")
-	flags.DurationVar(&o.limit, "limit", 0, "begin no round that would end after this `duration`; at least one is made; by default 19m, with -short 110s")
+	flags.DurationVar(&o.limit, "limit", 0, "begin no round that would end after this `duration`; at least one is made; by default 19m, with -short 110s; 0: no limit")
 	flags.BoolVar(&o.pin, "pin", true, "on Linux, measure what has one goroutine, and no Go collector, on one processor, for each row the fastest at the moment; =false: wherever the system puts it")
 	flags.IntVar(&o.live, "live", -1, "`objects` that live beside the collector, 0 leaves it out; -1 is 20 million, with -short 2 million")
 	flags.IntVar(&o.retain, "retain", -1, "`blocks` of which it is measured what stays resident after frees, 0 leaves it and release out; -1 is a million, with -short 100,000")
@@ -70,8 +71,13 @@ func parse(args []string, errs io.Writer) (*options, error) {
 	tags := flags.String("tags", "", "build the workers with these `tags` too, separated by commas")
 	flags.BoolVar(&o.json, "json", false, "print JSON instead of tables")
 	flags.BoolVar(&o.list, "list", false, "print the names of what there is to measure, of -run's rows and -impl's allocators")
-	if err := flags.Parse(args); err != nil {
+	switch err := flags.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		flags.SetOutput(errs)
+		flags.Usage()
 		return nil, err
+	case err != nil:
+		return nil, fmt.Errorf("%w; -help shows the flags", err)
 	}
 	if flags.NArg() > 0 {
 		return nil, fmt.Errorf("unknown argument %q", flags.Arg(0))
@@ -91,7 +97,9 @@ func parse(args []string, errs io.Writer) (*options, error) {
 			return nil, fmt.Errorf("-baseline: %w", err)
 		}
 	}
+	given := map[string]bool{}
 	flags.Visit(func(f *flag.Flag) {
+		given[f.Name] = true
 		if f.Name == "live" && o.live < -1 || f.Name == "retain" && o.retain < -1 {
 			err = fmt.Errorf("-%s %v: a count is not negative, but for -1, the plan's", f.Name, f.Value)
 		}
@@ -122,9 +130,9 @@ func parse(args []string, errs io.Writer) (*options, error) {
 		}
 	}
 	if *short {
-		o.set(shortPlan, 3, 30*time.Millisecond, 110*time.Second, 2_000_000, 100_000, 2*time.Second)
+		o.set(given, shortPlan, 3, 30*time.Millisecond, 110*time.Second, 2_000_000, 100_000, 2*time.Second)
 	} else {
-		o.set(fullPlan, 5, 80*time.Millisecond, 19*time.Minute, 20_000_000, 1_000_000, 20*time.Second)
+		o.set(given, fullPlan, 5, 80*time.Millisecond, 19*time.Minute, 20_000_000, 1_000_000, 20*time.Second)
 		o.keep = o.out == "" && o.run == nil && o.impl == nil
 	}
 	for name, d := range map[string]time.Duration{"limit": o.limit, "wait": o.wait} {
@@ -142,15 +150,15 @@ const noImpl = "none"
 var knownTags = []string{"spanheap_debug", "spanheap_portable"}
 
 // set fills in the plan's values for the flags that were not given.
-func (o *options) set(plan string, rounds int, measure, limit time.Duration, live, retain int, wait time.Duration) {
+func (o *options) set(given map[string]bool, plan string, rounds int, measure, limit time.Duration, live, retain int, wait time.Duration) {
 	o.plan = plan
-	if o.rounds == 0 {
+	if !given["rounds"] {
 		o.rounds = rounds
 	}
-	if o.time == 0 {
+	if !given["time"] {
 		o.time = measure
 	}
-	if o.limit == 0 {
+	if !given["limit"] {
 		o.limit = limit
 	}
 	if o.live < 0 {
@@ -159,7 +167,7 @@ func (o *options) set(plan string, rounds int, measure, limit time.Duration, liv
 	if o.retain < 0 {
 		o.retain = retain
 	}
-	if o.wait == 0 {
+	if !given["wait"] {
 		o.wait = wait
 	}
 }

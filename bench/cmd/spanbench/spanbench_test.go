@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
+	"flag"
 	"io"
 	"testing"
 	"time"
@@ -63,23 +65,53 @@ func TestWrongFlagsAreRefused(t *testing.T) {
 		"-retain -2":           {"-retain", "-2"},
 		"no such file":         {"-baseline", "no/such/worker"},
 		"-wait -1s":            {"-wait", "-1s"},
-		"flag provided but":    {"-fast"},
+		"-help shows":          {"-fast"},
 		`unknown tag "fast"`:   {"-tags", "spanheap_debug,fast"},
 	} {
-		_, err := parse(args, io.Discard)
+		var errs bytes.Buffer
+		_, err := parse(args, &errs)
 		require.ErrorContains(t, err, want)
+		require.Empty(t, errs.String(), "the reason alone is what one looks for")
+	}
+}
+
+func TestHelpShowsTheFlags(t *testing.T) {
+	var errs bytes.Buffer
+	_, err := parse([]string{"-help"}, &errs)
+	require.ErrorIs(t, err, flag.ErrHelp)
+	require.Contains(t, errs.String(), "-benchfmt file")
+}
+
+func TestNoTimeIsATimeToo(t *testing.T) {
+	require.Equal(t, 20*time.Second, parsed(t).wait)
+	require.Equal(t, 19*time.Minute, parsed(t).limit)
+	o := parsed(t, "-wait", "0s", "-limit", "0s")
+	require.Zero(t, o.wait)
+	require.Zero(t, o.limit)
+}
+
+// full is a place that takes nothing more.
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, errors.New("no space left") }
+
+func TestWhatCannotBePrintedIsAnError(t *testing.T) {
+	require.ErrorContains(t, run(context.Background(), []string{"-list"}, full{}, io.Discard), "no space left")
+	require.ErrorContains(t, run(context.Background(), []string{"-list", "-json"}, full{}, io.Discard), "no space left")
+	for _, args := range [][]string{{"-short"}, {"-short", "-json"}} {
+		require.ErrorContains(t, parsed(t, args...).write(shortRun(suite.GuardCells()[0], 9), "", full{}), "no space left")
 	}
 }
 
 // What would spoil a run is told before anything is built.
 func TestARunThatCannotBeIsRefusedAtOnce(t *testing.T) {
 	for want, args := range map[string][]string{
-		"-run nothing: no row has such a name": {"-run", "nothing"},
-		"-traces: stat no/such":                {"-traces", "no/such"},
-		"-run ^release$: no row":               {"-run", "^release$", "-retain", "0"},
-		"-benchfmt: open /dev/full/x":          {"-benchfmt", "/dev/full/x"},
-		"-out: mkdir /dev/null":                {"-out", "/dev/null/x"},
-		"options.go: it is no build":           {"-baseline", "options.go"},
+		"-run nothing: none of this run's rows": {"-run", "nothing"},
+		"-traces: stat no/such":                 {"-traces", "no/such"},
+		"-run ^release$: none of":               {"-run", "^release$", "-retain", "0"},
+		"-benchfmt: open /dev/full/x":           {"-benchfmt", "/dev/full/x"},
+		"-out: mkdir /dev/null":                 {"-out", "/dev/null/x"},
+		"options.go: it is no build":            {"-baseline", "options.go"},
 	} {
 		require.ErrorContains(t, run(context.Background(), args, io.Discard, io.Discard), want)
 	}
@@ -134,6 +166,11 @@ func TestAShortRunFailsOnlyWhenARatioIsGrosslyBroken(t *testing.T) {
 	require.EqualError(t, guarded(shortRun(cell, 6)),
 		"grossly broken: pattern=pair/size=64/procs=2/fill=uninit: spanheap takes 0.60 times as long as modernc-mutex")
 	require.NoError(t, guarded(shortRun(suite.Cell{Pattern: "rptest", Procs: 2}, 31)))
+	require.False(t, unguarded(shortRun(cell, 9)))
+	require.True(t, unguarded(shortRun(suite.Cell{Pattern: "rptest", Procs: 2}, 9)))
+	alone := shortRun(cell, 9)
+	alone.Impls = []suite.Impl{{Name: suite.Spanheap}, {Name: suite.Tcmalloc}}
+	require.True(t, unguarded(alone))
 	busy := shortRun(cell, 6)
 	busy.Rows[0].Values[suite.Spanheap] = suite.NewSpread([]float64{4, 6, 6})
 	require.NoError(t, guarded(busy), "other work makes some rounds slow")
