@@ -10,8 +10,8 @@ import (
 
 // Batches: many blocks for one pin.
 
-// runLength is how many blocks of a batch are dealt with while pinned: for some 2 µs, which a collection that stops the world
-// would wait for.
+// runLength is how many blocks of a batch are dealt with at most while pinned. What stops the world waits for them: a microsecond
+// or two, some ten where their states lie in no cache of the processor.
 const runLength = 512
 
 // AllocBatch fills dst with blocks of n bytes whose contents are undefined, and returns how many it
@@ -51,18 +51,18 @@ func shortBatch(made, wanted int, err error) error {
 	return fmt.Errorf("spanheap: block %d of %d: %w", made, wanted, err)
 }
 
-// popRun pops as many slots as there are, up to len(dst).
+// popRun makes blocks of as many slots as the cache gives without its slow path, up to len(dst).
 func popRun(c *mcache.Cache, class mheap.SpanClass, n uintptr, dst [][]byte) int {
-	slot, popped := c.PopRun(class, n, len(dst))
+	slot, count := c.PopRun(class, n, len(dst))
 	live, size := c.LiveState(), int(uint16(n))
-	run := dst[:popped]
-	for i := range run {
+	made := dst[:count]
+	for i := range made {
 		slot = slot.Below()
 		mheap.SetSlotState(slot.State, live)
 		raceAlloc(slot.Addr, n)
-		run[i] = runBytesAt(slot.Addr, size)
+		made[i] = runBytesAt(slot.Addr, size)
 	}
-	return popped
+	return count
 }
 
 // FreeBatch gives back blocks of h, in order, as Free does each of them; nil ones are left alone. It
@@ -93,7 +93,7 @@ func (h *Heap) pushRun(c *mcache.Cache, class mheap.SpanClass, bs [][]byte) (fre
 	if a == nil {
 		return 0
 	}
-	var run freeRun // written in place: a copy would wait for its parts
+	var run freeRun
 	run.find.Aim(a, class, p)
 	run.bytes = uintptr(cap(bs[0]))
 	isRow := run.isRow(bs)
@@ -109,7 +109,7 @@ func (h *Heap) pushRun(c *mcache.Cache, class mheap.SpanClass, bs [][]byte) (fre
 		if freed += own; freed == len(bs) {
 			return freed
 		}
-		others := run.others(c, class, bs[freed:])
+		others := run.others(c, bs[freed:])
 		freed += others
 		if own+others == 0 {
 			return freed

@@ -1,6 +1,7 @@
 package spanheap_test
 
 import (
+	"cmp"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -16,7 +17,7 @@ func TestBatchOfEverySize(t *testing.T) {
 	h, err := spanheap.NewHeap(spanheap.Options{})
 	require.NoError(t, err)
 	for _, n := range []int{0, 3, 8, 64, 1000, 32 << 10, 40 << 10} {
-		for _, count := range []int{0, 1, 63, 64, 65, 300} {
+		for _, count := range []int{0, 1, 300, spanheap.RunLength - 1, spanheap.RunLength, spanheap.RunLength + 1} {
 			dst := make([][]byte, count)
 			made, err := h.AllocBatch(n, dst)
 			require.NoError(t, err)
@@ -59,22 +60,110 @@ func TestFreeBatchOfMixedBlocks(t *testing.T) {
 	require.NoError(t, h.Close())
 }
 
+// sides are on whose P a batch is freed: that where its blocks were allocated, or another.
+var sides = map[string]func(func()){"here": func(f func()) { f() }, "on another P": onAnotherP}
+
+func shuffle(bs [][]byte) {
+	rand.New(rand.NewPCG(1, 2)).Shuffle(len(bs), func(i, j int) { bs[i], bs[j] = bs[j], bs[i] })
+}
+
 // Blocks of one capacity that lie in a row may be of several classes.
 func TestFreeBatchOfOneCapacityAndSeveralClasses(t *testing.T) {
-	h := newHeap(t)
-	var bs [][]byte
-	for i := range 600 {
-		align := []int{1, 128, 1024, 8192}[i/10%4]
-		b, err := h.AllocAligned(100, align)
-		require.NoError(t, err)
-		bs = append(bs, b)
+	for side, do := range sides {
+		for _, byAddress := range []bool{false, true} {
+			h := newHeap(t)
+			var bs [][]byte
+			for i := range 6000 {
+				b, err := h.AllocAligned(100, []int{1, 128, 1024}[i/10%3])
+				require.NoError(t, err)
+				bs = append(bs, b)
+			}
+			live := bs[len(bs)-1]
+			bs = bs[:len(bs)-1]
+			if byAddress {
+				slices.SortFunc(bs, func(a, b []byte) int { return cmp.Compare(addressOf(a), addressOf(b)) })
+			}
+			do(func() { h.FreeBatch(bs) })
+			require.NoError(t, h.Verify(), side)
+			require.Equal(t, uint64(1), h.Stats().LiveBlocks, side)
+			require.EqualValues(t, 100, h.Stats().Live, side)
+			h.Free(live)
+			closeEmpty(t, h)
+		}
 	}
-	live := bs[len(bs)-1]
-	h.FreeBatch(bs[:len(bs)-1])
-	require.NoError(t, h.Verify())
-	require.Equal(t, uint64(1), h.Stats().LiveBlocks)
-	h.Free(live)
-	closeEmpty(t, h)
+}
+
+// Blocks of one class may have several capacities, which are what is live.
+func TestFreeBatchOfOneClassAndSeveralCapacities(t *testing.T) {
+	for side, do := range sides {
+		for _, order := range []func([][]byte){func([][]byte) {}, shuffle} {
+			h := newHeap(t)
+			live := alloc(t, h, 105)
+			var bs [][]byte
+			for i := range 3000 {
+				bs = append(bs, alloc(t, h, 105+i/7%4))
+			}
+			order(bs)
+			do(func() { h.FreeBatch(bs) })
+			require.EqualValues(t, 105, h.Stats().Live, side)
+			h.Free(live)
+			closeEmpty(t, h)
+		}
+	}
+}
+
+// What is alike is dealt with for one pin, in any order, on any P.
+func TestARunIsOfAllThatIsAlike(t *testing.T) {
+	const count = 50
+	profileRate(t, 0) // sampled blocks are dealt with one by one
+	for side, do := range sides {
+		for _, order := range []func([][]byte){func([][]byte) {}, slices.Reverse[[][]byte], shuffle} {
+			h := newHeap(t)
+			bs := make([][]byte, count)
+			for range 2 { // the magazine grows
+				_, err := h.AllocBatch(64, bs)
+				require.NoError(t, err)
+				h.FreeBatch(bs)
+			}
+			require.Equal(t, count, h.AllocRun(64, bs))
+			order(bs)
+			do(func() {
+				h.Free(alloc(t, h, 64)) // this P has a cache
+				freed := h.FreeRun(bs)
+				assert.Equal(t, count, freed, side)
+				h.FreeBatch(bs[freed:])
+			})
+			closeEmpty(t, h)
+		}
+	}
+}
+
+func TestFreeBatchNamesThePlaceBehindRuns(t *testing.T) {
+	const count = 4*spanheap.RunLength + 9
+	for _, n := range []int{16, 1000} {
+		for _, order := range []func([][]byte){func([][]byte) {}, shuffle} {
+			for _, at := range []int{spanheap.RunLength - 1, spanheap.RunLength, spanheap.RunLength + 1, 2 * spanheap.RunLength, count - 1} {
+				h := newHeap(t)
+				bs := make([][]byte, count)
+				for range 2 { // the magazine grows
+					_, err := h.AllocBatch(n, bs)
+					require.NoError(t, err)
+					h.FreeBatch(bs)
+				}
+				_, err := h.AllocBatch(n, bs)
+				require.NoError(t, err)
+				order(bs)
+				right := bs[at]
+				bs[at] = bs[at-1]
+				m := caught(t, places["same goroutine"], func() { h.FreeBatch(bs) })
+				require.Equal(t, at, m.Index)
+				require.Equal(t, uint64(count-at), h.Stats().LiveBlocks)
+				bs[at] = right
+				h.FreeBatch(bs[at:])
+				closeEmpty(t, h)
+			}
+		}
+	}
 }
 
 func TestFreeBatchStopsAtMisuse(t *testing.T) {
@@ -110,9 +199,7 @@ func TestFreeBatchStopsAtMisuseWhereverBlocksLie(t *testing.T) {
 	orders := map[string]func(bs [][]byte){
 		"as made":  func([][]byte) {},
 		"reversed": slices.Reverse[[][]byte],
-		"shuffled": func(bs [][]byte) {
-			rand.New(rand.NewPCG(1, 2)).Shuffle(len(bs), func(i, j int) { bs[i], bs[j] = bs[j], bs[i] })
-		},
+		"shuffled": shuffle,
 		"from two ends": func(bs [][]byte) {
 			from := slices.Clone(bs)
 			for i := range bs {
@@ -134,7 +221,7 @@ func TestFreeBatchStopsAtMisuseWhereverBlocksLie(t *testing.T) {
 	for _, n := range []int{2, 16, 64, 1000, 4096, 14000, 32 << 10} {
 		for name, order := range orders {
 			for kind, wrong := range wrongs {
-				for _, at := range []int{1, 2, 3, 63, 64, 100, count - 1} {
+				for _, at := range []int{1, 2, 3, 100, count - 1} {
 					run := places["same goroutine"]
 					if at%2 == 1 {
 						run = places["another goroutine"]

@@ -1,6 +1,11 @@
 package spanheap
 
-import "time"
+import (
+	"time"
+
+	"github.com/spanheap/spanheap/mcache"
+	"github.com/spanheap/spanheap/mheap"
+)
 
 // Tests that count every block want none to be elsewhere: those of guards ask for them.
 func init() { guardDefault = NoGuard }
@@ -37,3 +42,19 @@ func (h *Heap) SetNoteClock(clock func() time.Duration) {
 
 // DoubleFrees returns how many blocks the heap has found that two freed at one moment.
 func (h *Heap) DoubleFrees() int { return int(h.caches.DoubleFrees()) }
+
+// RunLength is how many blocks of a batch are dealt with for one pin.
+const RunLength = runLength
+
+// AllocRun and FreeRun do what they can of a batch of small blocks for one pin, and tell of how many blocks.
+func (h *Heap) AllocRun(n int, dst [][]byte) int {
+	c := h.caches.Enter(mcache.Pin())
+	defer h.caches.Leave(c)
+	return popRun(c, mheap.SmallNoscan(uintptr(n)), uintptr(n), dst)
+}
+
+func (h *Heap) FreeRun(bs [][]byte) int {
+	c := h.caches.Enter(mcache.Pin())
+	defer h.caches.Leave(c)
+	return h.pushRun(c, mheap.SmallNoscan(uintptr(cap(bs[0]))), bs)
+}

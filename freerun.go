@@ -92,7 +92,8 @@ func (r *freeRun) ownRow(c *mcache.Cache, place *mheap.Slot, bs [][]byte) int {
 }
 
 // others frees the blocks that head bs as long as c does not own them and there is room aside. It tells how many.
-func (r *freeRun) others(c *mcache.Cache, class mheap.SpanClass, bs [][]byte) int {
+func (r *freeRun) others(c *mcache.Cache, bs [][]byte) int {
+	class := r.find.Class()
 	for i, b := range bs {
 		p := addressOf(b)
 		if uintptr(cap(b)) != r.bytes || !r.find.Covers(p) || !c.HasRoomAside() {

@@ -16,9 +16,9 @@ import (
 // same block, or a call never return. Builds with the race detector report it, as a data race or by a panic; those with the
 // tag spanheap_debug panic when two calls meet.
 //
-// What a Local holds, as much as a P may, neither Release nor an allocation at a limit can collect, but for what others sent it; Close gives it back, the
-// heap's as well, but for some 28 KiB of records, which are the heap's next Local's. A Local that is dropped without Close
-// is closed when the collector finds it. The first sixty or so Locals and Ps of a heap free their own blocks with a plain
+// What a Local holds, as much as a P may, neither Release nor an allocation at a limit can collect, but for what others
+// sent it; Close gives it back, the heap's as well, but for some 28 KiB of records, which are the heap's next Local's. A Local
+// that is dropped without Close is closed when the collector finds it. The first sixty or so Locals and Ps of a heap free their own blocks with a plain
 // store, later ones with an atomic step, which takes several times as long.
 type Local struct {
 	use     localUse

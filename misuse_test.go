@@ -114,6 +114,23 @@ var places = map[string]func(func()){
 	"another goroutine": elsewhere,
 }
 
+// onAnotherP runs f while the caller keeps its own P, if there are two.
+func onAnotherP(f func()) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		f()
+	}()
+	for keep := runtime.GOMAXPROCS(0) > 1; keep; {
+		select {
+		case <-done:
+			keep = false
+		default:
+		}
+	}
+	<-done
+}
+
 // elsewhere runs f on a goroutine of its own.
 func elsewhere(f func()) {
 	done := make(chan struct{})

@@ -4,8 +4,8 @@
 //
 // A cache is used only between Enter and Leave, or between Visit and Done: from Pin to Leave the goroutine stays on its
 // P by the runtime's leave, from Here to Done because the function gives the scheduler no chance. In between, the
-// rules while pinned hold: nothing that waits, calls the operating system, or allocates; no more
-// than a few hundred instructions; and no cache is used after Leave or Done. What needs more leaves first,
+// rules while pinned hold: nothing that waits, calls the operating system, or allocates; a few hundred instructions, or
+// microseconds for a run of a batch; and no cache is used after Leave or Done. What needs more leaves first,
 // does its work, enters again and looks again, since it may then be on another P.
 //
 // Slots that are freed go onto the magazine of whoever frees them, set aside for a while if another cache allocated

@@ -162,7 +162,8 @@ type Finder struct {
 	class SpanClass
 }
 
-// Aim makes f find the slots of the class, one of small slots, in a, in which p lies.
+// Aim makes f find the slots of the class, one of small slots, in a; p is any address there. It writes f in place: a copy, by
+// wider words than those just written, would wait until these are stored.
 func (f *Finder) Aim(a *Arena, class SpanClass, p uintptr) {
 	f.arena = a
 	f.start = p &^ (arena.Size - 1)

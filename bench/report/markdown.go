@@ -43,7 +43,7 @@ func (r *Results) likeness() string {
 	text := fmt.Sprintf("the slowest took %.2f times as long as the fastest, on which what has one goroutine was measured (median of %d looks)",
 		r.Unlike.Median, len(r.Unlike.Values))
 	if r.Apart != nil {
-		text += fmt.Sprintf("; a line of memory took %.0f ns from one to another (%.0f to %.0f)", r.Apart.Median, r.Apart.Q1, r.Apart.Q3)
+		text += fmt.Sprintf("; a line of memory took %.0f ns from there to another (quartiles %.0f to %.0f)", r.Apart.Median, r.Apart.Q1, r.Apart.Q3)
 	}
 	return text
 }

@@ -294,7 +294,7 @@ func TestTheProcessorsAreToldOf(t *testing.T) {
 	r.Unlike, r.Apart = &unlike, &apart
 	for _, text := range told() {
 		require.Contains(t, text, "the slowest took 1.02 times as long as the fastest")
-		require.Contains(t, text, "(median of 3 looks); a line of memory took 51 ns from one to another (50 to 132)")
+		require.Contains(t, text, "(median of 3 looks); a line of memory took 51 ns from there to another (quartiles 50 to 132)")
 	}
 	r.Apart = nil
 	for _, text := range told() {

@@ -6,12 +6,11 @@ import (
 	"time"
 )
 
-// handover is how long a line of memory takes from one processor to another, at best: what goroutines pay that free each other's
-// blocks. On a shared machine it is four times as long when the system below puts the two on parts that share no cache. It is 0
-// where it cannot be measured.
+// handover is how long a line of memory takes from one processor to another one, at best: what goroutines pay that free each other's
+// blocks. It is 0 where it cannot be measured.
 func handover(from, to processor) time.Duration {
-	const attempts, turns = 8, 100
-	if runtime.GOMAXPROCS(0) < 2 {
+	const attempts, turns, most = 8, 100, 50 * time.Millisecond
+	if from == to || runtime.GOMAXPROCS(0) < 2 {
 		return 0
 	}
 	var line struct {
@@ -20,27 +19,33 @@ func handover(from, to processor) time.Duration {
 		_    [128]byte
 	}
 	line.turn.Store(2)
-	ready, left := make(chan error, 2), make(chan struct{})
+	there, left := make(chan bool, 2), make(chan struct{})
 	go func() {
 		defer close(left)
-		ready <- on(to, func() error {
-			ready <- nil
-			for t := line.turn.Load(); t != 0; t = line.turn.Load() {
+		err := on(to, func() error {
+			there <- true
+			for t, looks := line.turn.Load(), 0; t != 0; t, looks = line.turn.Load(), looks+1 {
 				if t%2 == 1 {
-					line.turn.CompareAndSwap(t, t+1)
+					line.turn.CompareAndSwap(t, t+1) // not where it has ended meanwhile
 				}
+				yieldAt(looks)
 			}
 			return nil
 		})
+		there <- err == nil
 	}()
 	best := time.Duration(0)
-	if <-ready == nil {
+	if <-there {
+		start := time.Now()
 		_ = on(from, func() error { // where it is refused, nothing is measured
 			for range attempts {
 				began := time.Now()
 				for range turns {
 					t := line.turn.Add(1)
-					for line.turn.Load() == t {
+					for looks := 1; line.turn.Load() == t; looks++ {
+						if yieldAt(looks) && time.Since(start) > most {
+							return nil
+						}
 					}
 				}
 				if took := time.Since(began) / (2 * turns); best == 0 || took < best {
@@ -53,4 +58,13 @@ func handover(from, to processor) time.Duration {
 	line.turn.Store(0)
 	<-left
 	return best
+}
+
+// yieldAt lets others work now and then while one waits, and tells when. A loop that never does keeps a collection from beginning.
+func yieldAt(looks int) bool {
+	now := looks%(1<<12) == 1<<12-1
+	if now {
+		runtime.Gosched()
+	}
+	return now
 }

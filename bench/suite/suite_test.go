@@ -101,7 +101,12 @@ func TestOneGoroutineIsMeasuredOnOneProcessor(t *testing.T) {
 			one = float64(placed(1))
 			require.GreaterOrEqual(t, out.Unlike.Min, 1.0)
 			require.Len(t, out.Unlike.Values, s.Rounds, "it is chosen anew for each row of each round")
-			require.Len(t, out.Apart.Values, s.Rounds)
+			require.Equal(t, s.processors.unlike, out.Unlike.Values)
+			if runtime.GOMAXPROCS(0) > 1 {
+				require.Equal(t, s.processors.apart, out.Apart.Values)
+			} else {
+				require.Nil(t, out.Apart)
+			}
 		} else {
 			require.Nil(t, out.Unlike)
 			require.Nil(t, out.Apart)
