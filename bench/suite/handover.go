@@ -9,7 +9,7 @@ import (
 // handover is how long a line of memory takes from one processor to another one, at best: what goroutines pay that free each other's
 // blocks. It is 0 where it cannot be measured.
 func handover(from, to processor) time.Duration {
-	const attempts, turns, most = 8, 100, 50 * time.Millisecond
+	const attempts, turns, most = 256, 100, 50 * time.Millisecond
 	if from == to || runtime.GOMAXPROCS(0) < 2 {
 		return 0
 	}
