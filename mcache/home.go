@@ -9,11 +9,13 @@ import (
 // is at work. So goroutines that change their Ps have their blocks on spans of the new P soon. But the way home costs more
 // than a free: where goroutines change all the time, or one allocates what another frees, most slots stay with who freed
 // them. A cache may send home one for homeShare blocks that it allocates, and has savings of mostSavings at first and at
-// most.
+// most. What stayed is a cache's own from then on, whose frees nobody looks at: so with each sample some slots are sorted out
+// that lie on a magazine and have another home.
 
 const (
 	homeShare   = 64
 	mostSavings = 64 << 10
+	sortedSlots = 32 // that are looked at for each sample
 )
 
 // homing is the slots of a cache that go home, and are not yet sent.
@@ -78,6 +80,24 @@ func (s *Set) isElsewhere(c *Cache, p uintptr) bool {
 	}
 	span.SetHome(c.home)
 	return false
+}
+
+// sortOut takes those of the class's slots that c, the caller's, would use next off their magazine which have another home, to be
+// sent there; the others keep their order. It tells whether anything is to be sent.
+func (s *Set) sortOut(c *Cache, class mheap.SpanClass) bool {
+	b := &c.bins[class]
+	top := b.top
+	b.top -= min(top-b.base, sortedSlots*slotSize)
+	for p := b.top; p < top; p += slotSize {
+		slot := *slotAt(p)
+		if !c.homing.full() && c.affords(class) && s.isElsewhere(c, slot.Addr) {
+			c.homing.put(slot, class)
+			continue
+		}
+		*slotAt(b.top) = slot
+		b.top += slotSize
+	}
+	return c.homing.count > 0
 }
 
 // leaveAndPost leaves c and sends home what it has for others.

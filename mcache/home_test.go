@@ -116,6 +116,26 @@ func (p *pair) allocate(blocks int, n uintptr) {
 	}
 }
 
+// What could not go home is sorted out with the samples, though all are blocks of whoever frees them by then.
+func TestOwnBlocksOnSpansOfAnotherComeApart(t *testing.T) {
+	pairs(t, func(p *pair, n uintptr) {
+		const blocks = 600
+		p.SetSampleRate(1024*n, false)
+		for i := range blocks {
+			p.live[i%2] = append(p.live[i%2], p.by(p.caches[0], n))
+		}
+		for _, c := range p.caches {
+			c.SpendSavings()
+		}
+		p.replace()
+		require.Greater(t, p.mixed(), blocks/2)
+		for range 60 {
+			p.replace()
+		}
+		require.Less(t, p.mixed(), blocks/10, "of %d bytes", n)
+	})
+}
+
 // Two goroutines with blocks on spans of their own change their caches.
 func TestGoroutinesThatChangeCachesStayApart(t *testing.T) {
 	pairs(t, func(p *pair, n uintptr) {

@@ -72,7 +72,11 @@ func (s *Set) Alloc(own *Cache, class mheap.SpanClass, n uintptr) (addr, rate ui
 		}
 		if b.top != b.base {
 			p, d := s.popSeen(c, class, n)
-			s.leave(own, c)
+			if d.rate != 0 && s.sortOut(c, class) {
+				s.leaveAndPost(own, c)
+			} else {
+				s.leave(own, c)
+			}
 			if d.tick {
 				s.tick()
 			}
