@@ -6,10 +6,16 @@ import (
 	"time"
 )
 
+// A handover is measured by so many attempts of so many turns there and back, or as many as there is time for.
+const (
+	handoverAttempts = 256
+	handoverTurns    = 100
+	handoverTime     = 50 * time.Millisecond
+)
+
 // handover is how long a line of memory takes from one processor to another one, at best: what goroutines pay that free each other's
 // blocks. It is 0 where it cannot be measured.
 func handover(from, to processor) time.Duration {
-	const attempts, turns, most = 256, 100, 50 * time.Millisecond
 	if from == to || runtime.GOMAXPROCS(0) < 2 {
 		return 0
 	}
@@ -38,17 +44,17 @@ func handover(from, to processor) time.Duration {
 	if <-there {
 		start := time.Now()
 		_ = on(from, func() error { // where it is refused, nothing is measured
-			for range attempts {
+			for range handoverAttempts {
 				began := time.Now()
-				for range turns {
+				for range handoverTurns {
 					t := line.turn.Add(1)
 					for looks := 1; line.turn.Load() == t; looks++ {
-						if yieldAt(looks) && time.Since(start) > most {
+						if yieldAt(looks) && time.Since(start) > handoverTime {
 							return nil
 						}
 					}
 				}
-				if took := time.Since(began) / (2 * turns); best == 0 || took < best {
+				if took := time.Since(began) / (2 * handoverTurns); best == 0 || took < best {
 					best = took
 				}
 			}
