@@ -19,20 +19,23 @@ func handover(from, to processor) time.Duration {
 	if from == to || runtime.GOMAXPROCS(0) < 2 {
 		return 0
 	}
-	var line struct {
+	var lines struct {
 		_    [128]byte
-		turn atomic.Uint32 // odd: the other's; 0 in the end
+		ball atomic.Uint32 // from's to write, counted up; 0 in the end
+		_    [128]byte
+		back atomic.Uint32 // to's: what it has seen
 		_    [128]byte
 	}
-	line.turn.Store(2)
+	lines.ball.Store(1)
 	there, left := make(chan bool, 2), make(chan struct{})
 	go func() {
 		defer close(left)
 		err := on(to, func() error {
 			there <- true
-			for t, looks := line.turn.Load(), 0; t != 0; t, looks = line.turn.Load(), looks+1 {
-				if t%2 == 1 {
-					line.turn.CompareAndSwap(t, t+1) // not where it has ended meanwhile
+			for seen, looks := uint32(1), 0; seen != 0; looks++ {
+				if ball := lines.ball.Load(); ball != seen {
+					seen = ball
+					lines.back.Store(ball)
 				}
 				yieldAt(looks)
 			}
@@ -44,11 +47,13 @@ func handover(from, to processor) time.Duration {
 	if <-there {
 		start := time.Now()
 		_ = on(from, func() error { // where it is refused, nothing is measured
+			ball := uint32(1)
 			for range handoverAttempts {
 				began := time.Now()
 				for range handoverTurns {
-					t := line.turn.Add(1)
-					for looks := 1; line.turn.Load() == t; looks++ {
+					ball++
+					lines.ball.Store(ball)
+					for looks := 1; lines.back.Load() != ball; looks++ {
 						if yieldAt(looks) && time.Since(start) > handoverTime {
 							return nil
 						}
@@ -61,14 +66,14 @@ func handover(from, to processor) time.Duration {
 			return nil
 		})
 	}
-	line.turn.Store(0)
+	lines.ball.Store(0)
 	<-left
 	return best
 }
 
 // yieldAt lets others work now and then while one waits, and tells when. A loop that never does keeps a collection from beginning.
 func yieldAt(looks int) bool {
-	now := looks%(1<<12) == 1<<12-1
+	now := looks%(1<<18) == 1<<18-1
 	if now {
 		runtime.Gosched()
 	}
