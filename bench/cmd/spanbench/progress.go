@@ -13,7 +13,7 @@ type progress struct {
 	out      io.Writer
 	terminal bool
 	started  time.Time     // the run
-	limit    time.Duration // of the run
+	limit    time.Duration // of the run; 0: none
 	began    time.Time     // of the measurements
 	last     time.Time     // of a line that is not written over
 }
@@ -54,12 +54,16 @@ func (p *progress) step(done, total int, what string) {
 		return
 	}
 	// The first measurements are the longest, and a round that would end behind the limit is not begun.
-	left, limit := time.Since(p.began)/time.Duration(done)*time.Duration(total-done), p.limit-time.Since(p.started)
-	if limit <= 0 {
-		p.say("%d of %d, at the limit of %v: the last round  %s", done, total, p.limit, what)
-		return
+	left := time.Since(p.began) / time.Duration(done) * time.Duration(total-done)
+	if p.limit > 0 {
+		limit := p.limit - time.Since(p.started)
+		if limit <= 0 {
+			p.say("%d of %d, at the limit of %v: the last round  %s", done, total, p.limit, what)
+			return
+		}
+		left = min(left, limit)
 	}
-	p.say("%d of %d, %v left  %s", done, total, min(left, limit).Round(time.Second), what)
+	p.say("%d of %d, %v left  %s", done, total, left.Round(time.Second), what)
 }
 
 // erase leaves the line to others.

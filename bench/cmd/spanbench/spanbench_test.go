@@ -197,3 +197,13 @@ func TestAShortRunThatDidNotMeasureSpanheapFails(t *testing.T) {
 	delete(r.Rows[0].Values, suite.Spanheap)
 	require.ErrorContains(t, guarded(r), "beside modernc-mutex was not measured")
 }
+
+func TestProgressTellsOfALimitThatThereIs(t *testing.T) {
+	for limit, want := range map[time.Duration]string{0: "3 of 9, 2m0s left", time.Minute: "at the limit of 1m0s", 90 * time.Second: "3 of 9, 30s left"} {
+		var out bytes.Buffer
+		p := newProgress(&out, time.Now().Add(-time.Minute), limit)
+		p.began = p.started
+		p.step(3, 9, "something")
+		require.Contains(t, out.String(), want)
+	}
+}
