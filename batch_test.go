@@ -17,7 +17,7 @@ func TestBatchOfEverySize(t *testing.T) {
 	h, err := spanheap.NewHeap(spanheap.Options{})
 	require.NoError(t, err)
 	for _, n := range []int{0, 3, 8, 64, 1000, 32 << 10, 40 << 10} {
-		for _, count := range []int{0, 1, 300, spanheap.RunLength - 1, spanheap.RunLength, spanheap.RunLength + 1} {
+		for _, count := range []int{0, 1, 63, 64, 65, 300, spanheap.RunLength - 1, spanheap.RunLength, spanheap.RunLength + 1} {
 			dst := make([][]byte, count)
 			made, err := h.AllocBatch(n, dst)
 			require.NoError(t, err)
@@ -74,7 +74,7 @@ func TestFreeBatchOfOneCapacityAndSeveralClasses(t *testing.T) {
 			h := newHeap(t)
 			var bs [][]byte
 			for i := range 6000 {
-				b, err := h.AllocAligned(100, []int{1, 128, 1024}[i/10%3])
+				b, err := h.AllocAligned(100, []int{1, 128, 1024, 8192}[i/10%4])
 				require.NoError(t, err)
 				bs = append(bs, b)
 			}
@@ -221,7 +221,7 @@ func TestFreeBatchStopsAtMisuseWhereverBlocksLie(t *testing.T) {
 	for _, n := range []int{2, 16, 64, 1000, 4096, 14000, 32 << 10} {
 		for name, order := range orders {
 			for kind, wrong := range wrongs {
-				for _, at := range []int{1, 2, 3, 100, count - 1} {
+				for _, at := range []int{1, 2, 3, 63, 64, 100, count - 1} {
 					run := places["same goroutine"]
 					if at%2 == 1 {
 						run = places["another goroutine"]

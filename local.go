@@ -18,8 +18,8 @@ import (
 //
 // What a Local holds, as much as a P may, neither Release nor an allocation at a limit can collect, but for what others
 // sent it; Close gives it back, the heap's as well, but for some 28 KiB of records, which are the heap's next Local's. A Local
-// that is dropped without Close is closed when the collector finds it. The first sixty or so Locals and Ps of a heap free their own blocks with a plain
-// store, later ones with an atomic step, which takes several times as long.
+// that is dropped without Close is closed when the collector finds it. The first sixty or so Locals and Ps of a heap free their
+// own blocks with a plain store, later ones with an atomic step, which takes several times as long.
 type Local struct {
 	use     localUse
 	cache   *mcache.Cache // Nobody's after Close, the heap's too, and where there was no memory for one

@@ -27,7 +27,7 @@ func handover(from, to processor) time.Duration {
 		_    [128]byte
 	}
 	lines.ball.Store(1)
-	there, left := make(chan bool, 2), make(chan struct{})
+	there, left := make(chan bool, 2), make(chan struct{}) // there: that to is at it; in the end, or instead, whether on went well
 	go func() {
 		defer close(left)
 		err := on(to, func() error {

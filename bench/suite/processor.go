@@ -24,7 +24,7 @@ type chooser struct {
 	row    string
 	chosen processor
 	unlike []float64 // of each choice, how many times as long as the fastest the slowest took
-	apart  []float64 // where it could be measured, how many ns a line takes from the chosen one to that farthest from it
+	apart  []float64 // where it could be measured, how many ns a line takes from the chosen one to the last, or the first if that is it
 }
 
 // newChooser returns one that chooses among the processors this process may use.
@@ -56,12 +56,12 @@ func (c *chooser) choose() {
 	fastest := slices.Min(paces)
 	c.chosen = c.among[slices.Index(paces, fastest)]
 	c.unlike = append(c.unlike, float64(slices.Max(paces))/float64(fastest))
-	farthest := time.Duration(0)
-	for _, p := range c.among {
-		farthest = max(farthest, handover(c.chosen, p))
+	other := c.among[len(c.among)-1]
+	if other == c.chosen {
+		other = c.among[0]
 	}
-	if farthest > 0 {
-		c.apart = append(c.apart, float64(farthest))
+	if took := handover(c.chosen, other); took > 0 {
+		c.apart = append(c.apart, float64(took))
 	}
 }
 

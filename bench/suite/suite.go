@@ -43,7 +43,7 @@ type Outcome struct {
 	Release   []ReleaseRow      `json:"release,omitempty"`
 	Scavenger *Spread           `json:"scavenger,omitempty"`  // its share of all CPUs' time, under load
 	Unlike    *Spread           `json:"processors,omitempty"` // how many times as long as the fastest the slowest took; with Pin
-	Apart     *Spread           `json:"handover,omitempty"`   // ns that a line of memory takes from the fastest to the farthest; with Pin
+	Apart     *Spread           `json:"handover,omitempty"`   // ns that a line of memory takes from the fastest to the last or the first; with Pin
 	Rounds    int               `json:"rounds"`               // that were completed
 	Notes     []string          `json:"notes,omitempty"`
 }

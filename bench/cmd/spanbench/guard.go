@@ -26,23 +26,22 @@ type fault struct {
 	text string
 }
 
-// isGuarded tells whether i is a peer that spanheap is held against.
-func isGuarded(i suite.Impl) bool { return i.Name == suite.Make || i.Name == suite.Modernc }
+// isPeer tells whether i is one that spanheap is held against.
+func isPeer(i suite.Impl) bool { return i.Name == suite.Make || i.Name == suite.Modernc }
 
-// unguarded tells whether nothing of r is held against a peer.
-func unguarded(r *report.Results) bool {
-	return !slices.ContainsFunc(r.Impls, isGuarded) ||
-		!slices.ContainsFunc(r.Rows, func(row suite.Row) bool { return slices.Contains(suite.GuardCells(), row.Cell) })
+// guardedRows returns those of the rows that suite.GuardCells names, if there is a peer.
+func guardedRows(r *report.Results) (rows []suite.Row) {
+	if !slices.ContainsFunc(r.Impls, isPeer) {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(r.Rows), func(row suite.Row) bool { return !slices.Contains(suite.GuardCells(), row.Cell) })
 }
 
-// faults returns those of the rows that suite.GuardCells names.
+// faults returns those of the rows that are guarded.
 func faults(r *report.Results) (found []fault) {
-	for _, row := range r.Rows {
-		if !slices.Contains(suite.GuardCells(), row.Cell) {
-			continue
-		}
+	for _, row := range guardedRows(r) {
 		for _, i := range r.Impls {
-			if !isGuarded(i) {
+			if !isPeer(i) {
 				continue
 			}
 			switch ratio, ok := ratioOf(row, i.Name); {
@@ -103,7 +102,7 @@ func measureAgain(ctx context.Context, s suite.Suite, p *progress, cells []suite
 	p.note(fmt.Sprintf("%d rows look broken, and are measured again", len(cells)))
 	s.Cells, s.Traces, s.Live, s.Retain, s.Rounds, s.Limit = cells, nil, 0, 0, roundsAgain, 0
 	s.Impls = slices.DeleteFunc(slices.Clone(s.Impls), func(i *suite.Impl) bool {
-		return i.Name != suite.Spanheap && !isGuarded(*i)
+		return i.Name != suite.Spanheap && !isPeer(*i)
 	})
 	p.begin()
 	outcome, err := s.Run(ctx)

@@ -114,7 +114,7 @@ func run(ctx context.Context, args []string, out, errs io.Writer) error {
 	if err := o.write(r, module, out); err != nil || o.plan != shortPlan {
 		return err
 	}
-	if unguarded(r) {
+	if len(guardedRows(r)) == 0 {
 		p.note("nothing is guarded: of the rows that are, none was measured beside make or modernc-mutex")
 	}
 	return guard(r, func(cells []suite.Cell) (*report.Results, error) { return measureAgain(ctx, *s, p, cells) })
@@ -154,19 +154,18 @@ func (o *options) write(r *report.Results, module string, out io.Writer) (err er
 
 // to writes to out at once, and tells what kept it from that.
 func to(out io.Writer, write func(io.Writer)) error {
-	var text bytes.Buffer
-	write(&text)
-	_, err := out.Write(text.Bytes())
+	_, err := out.Write(written(write))
 	return err
 }
 
-func toFile(name string, write func(io.Writer)) (err error) {
-	f, err := os.Create(name)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	return to(f, write)
+func toFile(name string, write func(io.Writer)) error {
+	return os.WriteFile(name, written(write), 0o644)
+}
+
+func written(write func(io.Writer)) []byte {
+	var text bytes.Buffer
+	write(&text)
+	return text.Bytes()
 }
 
 // moduleDir returns this module's folder. The workers are built there.

@@ -166,11 +166,11 @@ func TestAShortRunFailsOnlyWhenARatioIsGrosslyBroken(t *testing.T) {
 	require.EqualError(t, guarded(shortRun(cell, 6)),
 		"grossly broken: pattern=pair/size=64/procs=2/fill=uninit: spanheap takes 0.60 times as long as modernc-mutex")
 	require.NoError(t, guarded(shortRun(suite.Cell{Pattern: "rptest", Procs: 2}, 31)))
-	require.False(t, unguarded(shortRun(cell, 9)))
-	require.True(t, unguarded(shortRun(suite.Cell{Pattern: "rptest", Procs: 2}, 9)))
+	require.Len(t, guardedRows(shortRun(cell, 9)), 1)
+	require.Empty(t, guardedRows(shortRun(suite.Cell{Pattern: "rptest", Procs: 2}, 9)))
 	alone := shortRun(cell, 9)
 	alone.Impls = []suite.Impl{{Name: suite.Spanheap}, {Name: suite.Tcmalloc}}
-	require.True(t, unguarded(alone))
+	require.Empty(t, guardedRows(alone))
 	busy := shortRun(cell, 6)
 	busy.Rows[0].Values[suite.Spanheap] = suite.NewSpread([]float64{4, 6, 6})
 	require.NoError(t, guarded(busy), "other work makes some rounds slow")
